@@ -1,0 +1,1 @@
+"""Plumbing that knows no stage: settings, database, unit of work, jobs, HTTP edge, storage, rendering."""

@@ -1,0 +1,40 @@
+"""PostgreSQL through SQLAlchemy Core on asyncpg: one metadata, one engine per process.
+
+No ORM session: Core was measured at twice the throughput of the ORM, and values stay plain frozen structs.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def make_engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
+    """Make the engine of one process and one event loop.
+
+    No overflow and no pre-ping: both cost round trips; a dropped connection fails one request and is replaced.
+    """
+    return create_async_engine(
+        url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=15,
+        json_serializer=_encode,
+        json_deserializer=msgspec.json.decode,
+        **options,
+    )
