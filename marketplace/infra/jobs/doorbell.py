@@ -1,0 +1,90 @@
+"""The doorbell: tells waiting workers that rows were committed, without touching the business transaction.
+
+`NOTIFY` inside a transaction makes commits queue one behind another (measured: 2.8 times slower at 16
+connections), so each process rings after its commits, from one autocommit connection of its own, at
+most once per few milliseconds. A lost ring costs a worker's next poll, one second; so nothing here
+ever raises to the caller.
+"""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+import asyncpg
+import structlog
+
+CHANNEL: Final = "cession_jobs"
+PAUSE_SECONDS: Final = 0.004
+RETRY_SECONDS: Final = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Doorbell(Protocol):
+    """Says that jobs were committed."""
+
+    def ring(self, *queues: str) -> None:
+        """Wake the workers of these queues, of all queues when none is named; returns at once."""
+        ...
+
+
+class SilentDoorbell:
+    """Rings nobody: for tests that drain the ledger themselves, and for commands that end at once."""
+
+    def ring(self, *queues: str) -> None:
+        """Do nothing; a worker sees the rows at its next poll."""
+
+
+class PostgresDoorbell:
+    """Rings with `pg_notify`; belongs to one event loop. Call `close()` at the end of the process."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._queues: set[str] = set()
+        self._rung = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    def ring(self, *queues: str) -> None:
+        """Note the ring; the running task sends it, joined with others of the same milliseconds."""
+        self._queues.update(queues or ("*",))
+        self._rung.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._send_rings())
+
+    async def close(self) -> None:
+        """Stop ringing and give the connection back."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        await self._hang_up()
+
+    async def _send_rings(self) -> None:
+        while True:
+            await self._rung.wait()
+            self._rung.clear()
+            queues, self._queues = self._queues, set()
+            try:
+                await self._notify(",".join(sorted(queues)))
+                await asyncio.sleep(PAUSE_SECONDS)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
+                log.warning("doorbell.unheard", error=repr(problem))
+                await self._hang_up()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _notify(self, payload: str) -> None:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._url,
+                # A ring may be lost, so it does not wait for the disk.
+                server_settings={
+                    "synchronous_commit": "off",
+                    "application_name": "cession-doorbell",
+                },
+            )
+        await self._connection.execute("select pg_notify($1, $2)", CHANNEL, payload)
+
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
