@@ -1,17 +1,31 @@
-"""Handing rows out, on a driver connection of its own: claim, sweep, hand back, and when to look again.
+"""Handing rows out, on a driver connection of its own: claim, sweep, hand back, next due time.
 
 Used by the broker inside a worker and by the relay. All three statements skip locked rows: whoever
 runs a job holds its row lock, so a live job is neither claimed twice nor swept.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
-import asyncpg
 import msgspec
 
-Connection = asyncpg.Connection[Any]
+
+class Connection(Protocol):
+    """The three calls used of an asyncpg connection (the driver ships no types)."""
+
+    async def fetch(self, query: str, *arguments: object) -> list[Any]:
+        """Run a query and give its rows."""
+        ...
+
+    async def fetchval(self, query: str, *arguments: object) -> Any:  # noqa: ANN401 (any column)
+        """Run a query and give the first column of its first row."""
+        ...
+
+    async def execute(self, query: str, *arguments: object) -> str:
+        """Run a statement and give its command tag."""
+        ...
+
 
 _CLAIM: Final = """
     with due as materialized (
@@ -28,9 +42,9 @@ _NEXT_DUE: Final = """
     from jobs where queue = $1 and state = 0
 """
 
-# The first lost deliveries go out again at once: a worker was killed. A job that is lost again and again
-# is either too much for its worker or waits in a broker nobody reads; the growing pause (5 s doubling to
-# 10 min) keeps it from taking workers down in a row or filling that broker with copies of itself.
+# The first lost deliveries go out again at once: a worker was killed. A job that is lost again and
+# again is either too much for its worker or waits in a broker nobody reads; the growing pause (5 s
+# doubling to 10 min) keeps workers from falling in a row and that broker from filling up.
 _SWEEP: Final = """
     with lost as (
       select id from jobs where state in (1, 4) and lease_until < now()
@@ -70,7 +84,7 @@ async def seconds_until_due(connection: Connection, queue: str) -> float | None:
 
 
 async def sweep(connection: Connection) -> set[str]:
-    """Free jobs whose lease ran out (their worker or message is gone); give the queues concerned."""
+    """Free jobs whose lease ran out (worker or message is gone); give the queues concerned."""
     return {row[0] for row in await connection.fetch(_SWEEP)}
 
 

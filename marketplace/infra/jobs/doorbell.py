@@ -1,9 +1,9 @@
-"""The doorbell: tells waiting workers that rows were committed, without touching the business transaction.
+"""The doorbell: tells waiting workers that rows were committed, outside the business transaction.
 
-`NOTIFY` inside a transaction makes commits queue one behind another (measured: 2.8 times slower at 16
-connections), so each process rings after its commits, from one autocommit connection of its own, at
-most once per few milliseconds. A lost ring costs a worker's next poll, one second; so nothing here
-ever raises to the caller.
+`NOTIFY` inside a transaction makes commits queue one behind another (measured: 2.8 times slower at
+16 connections), so each process rings after its commits, from one autocommit connection of its own,
+at most once per few milliseconds. A lost ring costs a worker's next poll, one second; so nothing
+here ever raises to the caller.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ class Doorbell(Protocol):
 
 
 class SilentDoorbell:
-    """Rings nobody: for tests that drain the ledger themselves, and for commands that end at once."""
+    """Rings nobody: for tests that drain the ledger, and for commands that end at once."""
 
     def ring(self, *queues: str) -> None:
         """Do nothing; a worker sees the rows at its next poll."""
 
 
 class PostgresDoorbell:
-    """Rings with `pg_notify`; belongs to one event loop. Call `close()` at the end of the process."""
+    """Rings with `pg_notify`; belongs to one event loop. `close()` it at the end of the process."""
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._queues: set[str] = set()
         self._rung = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._connection: asyncpg.Connection[Any] | None = None
+        self._connection: Any = None
 
     def ring(self, *queues: str) -> None:
         """Note the ring; the running task sends it, joined with others of the same milliseconds."""

@@ -1,4 +1,4 @@
-"""Rows of the job ledger as one transaction sees them: insert, finish, fail, list, send again, prune.
+"""Rows of the job ledger as one transaction sees them: insert, finish, fail, resend, prune.
 
 A row is `ready` until somebody hands it out (`sent`, for as long as its lease), and ends `done` or
 `dead`. `outward` marks a job whose call to the outside world is under way with no transaction open.
@@ -27,7 +27,9 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import TypeEngine
 
 from marketplace.infra.jobs.tables import jobs
 from marketplace.kernel.ids import uuid7
@@ -48,8 +50,8 @@ class JobState(IntEnum):
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     """One row to insert.
 
-    `args` holds ids only. `run_at` is the earliest start, `None` means at once. A second row with the
-    same `dedup_key` is silently left out, also after the first has run (until it is pruned).
+    `args` holds ids only. `run_at` is the earliest start, `None` means at once. A second row with
+    the same `dedup_key` is silently left out, also after the first has run (until it is pruned).
     """
 
     id: UUID
@@ -63,7 +65,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One row as an operator sees it. `attempts` counts runs that failed, `deliveries` hand-outs."""
+    """One row as an operator sees it: `attempts` counts failed runs, `deliveries` hand-outs."""
 
     id: UUID
     queue: str
@@ -83,7 +85,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What a worker gets when it may run a job: its arguments, failed runs so far, trace and event."""
+    """What a worker needs to run a job; `attempts` counts the runs that failed so far."""
 
     args: dict[str, Any]
     attempts: int
@@ -91,7 +93,7 @@ class Taken(msgspec.Struct, frozen=True):
     event_id: UUID | None
 
 
-def _typed(statement: str, **types: Any) -> TextClause:
+def _typed(statement: str, **types: TypeEngine[Any] | type[TypeEngine[Any]]) -> TextClause:
     return text(statement).bindparams(
         *(bindparam(name, type_=kind) for name, kind in types.items())
     )
@@ -101,7 +103,8 @@ def _typed(statement: str, **types: Any) -> TextClause:
 _INSERT: Final = _typed(
     """
     insert into jobs (id, queue, actor, args, run_at, dedup_key, event_id, trace)
-    select id, queue, actor, cast(args as jsonb), coalesce(run_at, now()), dedup_key, event_id, trace
+    select id, queue, actor, cast(args as jsonb), coalesce(run_at, now()), dedup_key, event_id,
+      trace
     from unnest(:ids, :queues, :actors, :args, :run_ats, :dedup_keys, :event_ids, :traces)
       as new (id, queue, actor, args, run_at, dedup_key, event_id, trace)
     on conflict (dedup_key) do nothing
@@ -140,7 +143,8 @@ _FINISH_OUTWARD: Final = _typed(
 )
 _FAIL: Final = _typed(
     """
-    update jobs set attempts = :attempts + 1, last_error = :error, worker = :worker, lease_until = null,
+    update jobs set attempts = :attempts + 1, last_error = :error, worker = :worker,
+      lease_until = null,
       state = case when :dead then 3 else 0 end,
       finished_at = case when :dead then clock_timestamp() end,
       run_at = now() + make_interval(secs => :delay_seconds)
@@ -161,7 +165,7 @@ _RELEASE: Final = _typed(
 
 
 async def insert_jobs(connection: AsyncConnection, rows: Sequence[NewJob]) -> None:
-    """Write rows in the caller's transaction, as one statement; rows with a known key are left out."""
+    """Write rows in the caller's transaction, in one statement; known keys are left out."""
     if not rows:
         return
     await connection.execute(
@@ -229,7 +233,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def record_failure(connection: AsyncConnection, failure: Failure) -> JobState | None:
-    """Put a failed job back with a delay, or among the dead letters; `None` when it ended meanwhile."""
+    """Put a failed job back with a delay or make it dead; `None` when it ended meanwhile."""
     row = (
         await connection.execute(
             _FAIL,
@@ -254,7 +258,7 @@ async def release(connection: AsyncConnection, job_id: UUID) -> None:
 _COLUMNS: Final = tuple(jobs.c[name] for name in Job.__struct_fields__)
 
 
-def _as_job(row: Mapping[str, Any]) -> Job:
+def _as_job(row: RowMapping) -> Job:
     return Job(**{**row, "state": JobState(row["state"])})
 
 
@@ -278,7 +282,7 @@ async def find_job(connection: AsyncConnection, job_id: UUID) -> Job | None:
 
 
 async def resend_dead(connection: AsyncConnection, job_id: UUID) -> bool:
-    """Make a dead letter ready again with all its attempts; `False` when it is not a dead letter."""
+    """Make a dead letter ready with all its attempts; `False` when it is not a dead letter."""
     changed = await connection.execute(
         update(jobs)
         .where(jobs.c.id == job_id, jobs.c.state == int(JobState.DEAD))

@@ -37,8 +37,8 @@ jobs = Table(
     Column("finished_at", DateTime(timezone=True)),
     UniqueConstraint("dedup_key"),
     CheckConstraint("state between 0 and 4", name="state"),
-    # Each row is rewritten two or three times in its life: room in the page and eager vacuuming keep
-    # the table and its small partial indexes from growing with history.
+    # Each row is rewritten two or three times in its life: room in the page and eager vacuuming
+    # keep the table and its small partial indexes from growing with history.
     postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.01"},
 )
 
