@@ -45,6 +45,7 @@ _POLL_SECONDS: Final = 0.005
 _PR_SET_PDEATHSIG: Final = 1
 _READY_LINE: Final = 8
 _SOCKET_LINE: Final = 5
+_BUILTIN_LOCALE_SINCE: Final = 17
 
 _OPTIONS: Final = {
     "listen_addresses": "",
@@ -202,8 +203,7 @@ class EmbeddedPostgres:
             )
 
     def _locale(self) -> tuple[str, ...]:
-        if self._programs is not None and self._programs.major >= 17:  # noqa: PLR2004 - the
-        builtin provider came with 17
+        if self._programs is not None and self._programs.major >= _BUILTIN_LOCALE_SINCE:
             return ("--locale-provider=builtin", "--locale=C.UTF-8")
         return ("--locale=C.UTF-8",)
 
@@ -256,8 +256,7 @@ class EmbeddedPostgres:
                 user=self._account.user,
                 group=None if self._account.user is None else self._account.gid,
                 extra_groups=None if self._account.user is None else [],
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 -
-                one system call, no lock can be held
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call; no lock can be held
             )
         self._wait_until_ready(self._process)
 

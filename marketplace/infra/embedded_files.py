@@ -81,8 +81,7 @@ def server_account() -> Account:
 
 
 def find_programs(account: Account) -> Programs:
-    """Find server programs `account` can run: the wheel's, a copy of those, or the system's (>=
-    16).
+    """Find programs `account` can run: the wheel's, a copy of those, or the system's (>= 16).
 
     Raises:
         PostgresUnavailableError: none of the three is there.
