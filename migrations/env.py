@@ -1,0 +1,89 @@
+"""How a migration runs: one at a time, within a budget, one transaction each.
+
+An advisory lock lets any number of starting processes call `migrate`; one works, the others wait and find
+nothing to do. The lock budget keeps a migration that waits for a table from stopping every request behind
+it; the statement budget stops one that rewrites more than it should. A revision that must take longer says
+so itself with `SET LOCAL statement_timeout` and a reason.
+"""
+
+import asyncio
+import os
+from importlib import import_module
+from pkgutil import walk_packages
+from typing import Any, Final
+
+import structlog
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+import marketplace
+from marketplace.infra.db import metadata
+from marketplace.infra.settings import SettingsError, load_settings
+
+LOCK_KEY: Final = 0x0CE55104
+"""Key of the advisory lock; any fixed number of our own."""
+LOCK_BUDGET: Final = "4s"
+STATEMENT_BUDGET: Final = "60s"
+
+_PLUMBING_TABLES: Final = (
+    "marketplace.infra.announcements",
+    "marketplace.infra.http.idempotency",
+)
+
+log = structlog.get_logger()
+
+
+def load_tables() -> None:
+    """Import every module that declares tables, so that the metadata is whole."""
+    for module in walk_packages(marketplace.__path__, "marketplace."):
+        if module.name.endswith(".tables"):
+            import_module(module.name)
+    for name in _PLUMBING_TABLES:
+        import_module(name)
+
+
+def database_url() -> str:
+    """Give the owner's address: handed over by the caller, or from the settings."""
+    handed_over = context.config.attributes.get("url")
+    if isinstance(handed_over, str):
+        return handed_over
+    url = load_settings(os.environ).migration_database_url
+    if not url:
+        raise SettingsError("CESSION_MIGRATION_DATABASE_URL: set it to run alembic by hand")
+    return url
+
+
+def _tell(**applied: Any) -> None:  # noqa: ANN401 - alembic passes its own objects by keyword
+    log.info("migration.applied", revision=applied["step"].up_revision_id)
+
+
+def _migrate(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
+    connection.execute(text(f"SET lock_timeout = '{LOCK_BUDGET}'"))
+    connection.execute(text(f"SET statement_timeout = '{STATEMENT_BUDGET}'"))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        transaction_per_migration=True,
+        compare_type=True,
+        compare_server_default=True,
+        on_version_apply=_tell,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _run() -> None:
+    # No pool: the session, its budgets and its lock end with this connection.
+    url = database_url().replace("postgresql://", "postgresql+asyncpg://", 1)
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate)
+    await engine.dispose()
+
+
+load_tables()
+asyncio.run(_run())
