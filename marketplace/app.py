@@ -1,0 +1,72 @@
+"""The composition root: settings and ports in, one web application out, and the only list of controllers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from marketplace.infra.http.answers import Answer, on_replay
+from marketplace.infra.http.contract import openapi_config
+from marketplace.infra.http.idempotency import Replay
+from marketplace.infra.http.limits import LimitMiddleware
+from marketplace.infra.http.problems import HANDLERS
+from marketplace.infra.http.session import Admission
+from marketplace.infra.http.trace import TraceMiddleware
+from marketplace.infra.settings import Settings
+from marketplace.infra.storage import Storage
+from marketplace.infra.work import Doorbell, Subscription, WorkSource
+from marketplace.kernel.clock import Clock, Ids
+from marketplace.parties import service as parties
+
+CONTROLLERS: Final[tuple[Any, ...]] = ()
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """What the outside world provides; tests pass their own clock and storage here instead of patching."""
+
+    engine: AsyncEngine
+    clock: Clock
+    ids: Ids
+    storage: Storage
+    doorbell: Doorbell
+    subscriptions: Mapping[str, Sequence[Subscription]]
+
+
+def work_source(ports: Ports) -> WorkSource:
+    """Make the opener of units of work for one process."""
+    return WorkSource(ports.engine, ports.clock, ports.ids, ports.subscriptions, ports.doorbell)
+
+
+def create_app(settings: Settings, ports: Ports) -> Litestar:
+    """Build the web application. It opens nothing by itself: whoever made the ports closes them."""
+    admission = Admission(work_source(ports), parties.authenticate)
+
+    def provide_settings() -> Settings:
+        return settings
+
+    def provide_storage() -> Storage:
+        return ports.storage
+
+    return Litestar(
+        route_handlers=list(CONTROLLERS),
+        dependencies={
+            "work": Provide(admission.work),
+            "view": Provide(admission.view),
+            "settings": Provide(provide_settings, sync_to_thread=False),
+            "storage": Provide(provide_storage, sync_to_thread=False),
+        },
+        response_class=Answer,
+        middleware=[
+            DefineMiddleware(TraceMiddleware, ids=ports.ids),
+            DefineMiddleware(LimitMiddleware, settings=settings),
+        ],
+        exception_handlers={**HANDLERS, Replay: on_replay},
+        openapi_config=openapi_config(),
+        request_max_body_size=1_000_000,
+        logging_config=None,
+        debug=False,
+    )

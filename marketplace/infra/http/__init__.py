@@ -1,0 +1,1 @@
+"""The HTTP edge: who calls, what a refusal looks like, replays, cursors, ETags, request ids, limits."""

@@ -1,0 +1,138 @@
+"""The OpenAPI 3.1 description: made from the code, completed with what every route can answer.
+
+Controllers describe the good answer. The refusals follow from facts this module can see: who may call, whether there
+is a body, an id in the path, an idempotency key. A fuzzer checks the description against the running server.
+"""
+
+from typing import Any, Final
+
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, Contact, SecurityScheme, Tag
+
+from marketplace.infra.access import Access
+from marketplace.infra.http.problems import MEDIA_TYPE, TITLES
+
+TAGS: Final = (
+    ("companies", "Who trades here: companies, members, API keys, grants to partners"),
+    ("listings", "Surplus licences that companies offer"),
+    ("reviews", "The operator checks the evidence"),
+    ("quotes", "What a buyer needs, priced and reserved"),
+    ("orders", "The contract"),
+    ("settlements", "Money received"),
+    ("transfers", "The licences move"),
+    ("certificates", "The proof"),
+    ("valuations", "What licences are worth"),
+    ("operations", "Health, jobs and rules for the operator"),
+)
+
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "A refusal (RFC 9457). `code` is stable and made for programs.",
+    "required": ["type", "code", "title", "status", "detail", "errors", "request_id"],
+    "properties": {
+        "type": {"type": "string", "examples": ["/problems/quote.expired"]},
+        "code": {"type": "string", "examples": ["quote.expired"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What happened and what to do."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {"pointer": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "request_id": {"type": "string"},
+    },
+}
+
+
+def openapi_config() -> OpenAPIConfig:
+    """Give the framework's part of the description."""
+    return OpenAPIConfig(
+        title="Cession",
+        version="1",
+        description="Resale of client access licences with a title register. Errors are problem documents.",
+        contact=Contact(name="The operator"),
+        tags=[Tag(name=name, description=text) for name, text in TAGS],
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(
+                    type="http", scheme="bearer", description="An API key or a session token."
+                )
+            }
+        ),
+        use_handler_docstrings=True,
+        path=None,
+    )
+
+
+def describe(app: Litestar) -> dict[str, Any]:
+    """Give the complete OpenAPI document of the application as plain data."""
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    document["components"].setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    handlers = _handlers(app)
+    for path in document["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict) and operation.get("operationId") in handlers:
+                _complete(operation, handlers[operation["operationId"]])
+    return document
+
+
+def _handlers(app: Litestar) -> dict[str, HTTPRouteHandler]:
+    found: dict[str, HTTPRouteHandler] = {}
+    for route in app.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            if isinstance(handler, HTTPRouteHandler) and isinstance(handler.operation_id, str):
+                found[handler.operation_id] = handler
+    return found
+
+
+def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
+    access: Access = handler.opt["access"]
+    operation["security"] = [{}] if access.who == "public" else [{"bearer": []}]
+    if access.scope:
+        operation["x-scope"] = access.scope
+    statuses = {422, 429, 503}
+    if access.who != "public":
+        statuses |= {401, 403}
+    is_change = "POST" in handler.http_methods or bool(
+        {"PATCH", "PUT", "DELETE"} & set(handler.http_methods)
+    )
+    if is_change:
+        statuses |= {401, 409}
+    if any(parameter.get("in") == "path" for parameter in operation.get("parameters", ())):
+        statuses |= {404}
+    if any(
+        parameter.get("in") == "header" and parameter["name"].lower() == "if-match"
+        for parameter in operation.get("parameters", ())
+    ):
+        statuses |= {412, 428}
+    statuses |= set(handler.opt.get("refusals", ()))
+    if "POST" in handler.http_methods:
+        operation.setdefault("parameters", []).append(_idempotency_parameter())
+    for status in sorted(statuses):
+        operation["responses"][str(status)] = _refusal(status)
+    operation["responses"].pop("400", None)
+
+
+def _idempotency_parameter() -> dict[str, Any]:
+    return {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "description": "Same key and same request give the same answer again (kept at least 24 h).",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "example": "b0d4c7a2-7c3e-4d0e-9c5e-6f1b0a4e2f10",
+    }
+
+
+def _refusal(status: int) -> dict[str, Any]:
+    return {
+        "description": TITLES[status],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

@@ -1,0 +1,87 @@
+"""How often: requests per minute and credential, with a tighter bound where passwords are tried.
+
+Counted per API process in memory: a brake against mistakes and guessing, not a billing meter. The framework's own
+limiter keeps and re-encodes the list of all calls of the last minute for each request; this one (the generic cell rate
+algorithm, GCRA) keeps one number per caller.
+"""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from marketplace.infra.settings import Settings
+from marketplace.kernel.errors import RateLimited
+
+_MINUTE: Final = 60.0
+_CALLERS_MAX: Final = 50_000
+
+
+class Limiter:
+    """Allows `per_minute` requests in any minute, and a burst of as many at once."""
+
+    def __init__(self, per_minute: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._interval = _MINUTE / per_minute
+        self._monotonic = monotonic
+        self._full_at: dict[str, float] = {}
+
+    def admit(self, caller: str) -> float:
+        """Count one request; give 0, or the seconds the caller must wait."""
+        now = self._monotonic()
+        full_at = max(self._full_at.get(caller, now), now)
+        wait = full_at + self._interval - now - _MINUTE
+        # A hair of tolerance: sums of floating intervals must not refuse the last allowed call.
+        if wait > 1e-6:
+            return wait
+        if len(self._full_at) >= _CALLERS_MAX:
+            self._forget(now)
+        self._full_at[caller] = full_at + self._interval
+        return 0.0
+
+    def _forget(self, now: float) -> None:
+        self._full_at = {caller: at for caller, at in self._full_at.items() if at > now}
+
+
+class LimitMiddleware:
+    """Refuses callers that are too fast, before any work is done for them."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._general = Limiter(settings.rate_limit_per_minute)
+        self._guessable = Limiter(settings.login_limit_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit or refuse one request."""
+        if scope["type"] == "http":
+            options = scope["route_handler"].opt
+            if options.get("guessable"):
+                _refuse_after(self._guessable.admit(_address(scope)))
+            if not options.get("unlimited"):
+                _refuse_after(self._general.admit(_caller(scope)))
+        await self._app(scope, receive, send)
+
+
+def _refuse_after(wait_seconds: float) -> None:
+    if wait_seconds > 0:
+        seconds = math.ceil(wait_seconds)
+        raise RateLimited(
+            "rate.limited",
+            f"Too many requests; wait {seconds} s as Retry-After says.",
+            retry_after_seconds=seconds,
+        )
+
+
+def _caller(scope: Any) -> str:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            # The secret itself never becomes a key in memory.
+            return hashlib.sha256(value).hexdigest()[:32]
+    return _address(scope)
+
+
+def _address(scope: Any) -> str:
+    client = scope.get("client")
+    return client[0] if client else "unknown"

@@ -1,0 +1,94 @@
+"""Files by content: the name of a file is the SHA-256 of its bytes, so it is stored once and proves itself.
+
+One class over `obstore` serves a local folder, an S3-compatible bucket and memory.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, NotFoundError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
+
+from marketplace.infra.settings import Settings, files_dir
+
+
+class StoredFileMissing(Exception):
+    """No file with this hash is stored."""
+
+
+class StoredFileDamaged(Exception):
+    """The stored bytes no longer have the hash that names them."""
+
+
+class Storage(Protocol):
+    """Keeps bytes by their hash."""
+
+    async def put(self, data: bytes) -> str:
+        """Store bytes and give their SHA-256 (hex); storing the same bytes twice is one file."""
+        ...
+
+    async def get(self, sha256: str) -> bytes:
+        """Give bytes back; raise `StoredFileMissing` or `StoredFileDamaged`."""
+        ...
+
+
+class ContentStorage:
+    """Files in an object store under `<aa>/<hash>`; written whole or not at all."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def put(self, data: bytes) -> str:
+        """Store bytes; an equal file that is already there is left alone."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        try:
+            await obstore.put_async(self._store, _path(sha256), data, mode="create")
+        except AlreadyExistsError:
+            pass
+        return sha256
+
+    async def get(self, sha256: str) -> bytes:
+        """Read bytes and check them against their name."""
+        try:
+            answer = await obstore.get_async(self._store, _path(sha256))
+        except (NotFoundError, FileNotFoundError) as problem:
+            raise StoredFileMissing(sha256) from problem
+        data = bytes(await answer.bytes_async())
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoredFileDamaged(sha256)
+        return data
+
+
+def memory_storage() -> ContentStorage:
+    """Make a storage that forgets with the process: for tests."""
+    return ContentStorage(MemoryStore())
+
+
+def open_storage(settings: Settings) -> ContentStorage:
+    """Open the storage that the settings name: a bucket, or the local folder."""
+    if not settings.storage_url:
+        folder = files_dir(settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        return ContentStorage(LocalStore(Path(folder).resolve()))
+    place = urlsplit(settings.storage_url)
+    options = {
+        "region": settings.storage_region,
+        "endpoint": settings.storage_endpoint or None,
+        "access_key_id": settings.storage_access_key_id or None,
+        "secret_access_key": settings.storage_secret_access_key or None,
+    }
+    return ContentStorage(
+        S3Store(
+            place.netloc,
+            prefix=place.path.strip("/") or None,
+            client_options={"allow_http": settings.storage_endpoint.startswith("http://")},
+            **{name: value for name, value in options.items() if value is not None},
+        )
+    )
+
+
+def _path(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256}"

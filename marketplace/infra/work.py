@@ -1,0 +1,224 @@
+"""The unit of work: one request or task is one transaction, committed at the edge before the answer leaves.
+
+Why not the framework's send hook: a popular one logs a failed COMMIT and still answers 201. Here the commit happens
+inside the context manager that the request depends on, so a failed commit is an error answer and no row
+(`tests/infra/test_work.py` proves it with a deferred constraint).
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from marketplace.infra.access import PUBLIC_PRINCIPAL, Principal
+from marketplace.infra.announcements import INSERT_AUDIT, INSERT_EVENTS
+from marketplace.infra.jobs.ledger import NewJob, insert_jobs
+from marketplace.kernel.clock import Clock, Ids
+from marketplace.kernel.events import Event
+
+_ASSUME: Final = text(
+    "SELECT set_config('cession.scope', :scope, true), set_config('cession.company', :company, true)"
+)
+
+log = structlog.get_logger()
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """An actor that must run after a fact, and the queue (by weight) it runs in."""
+
+    actor: str
+    queue: str = "default"
+
+
+class Doorbell(Protocol):
+    """Tells waiting workers that rows were committed; a lost ring costs at most one poll."""
+
+    def ring(self) -> None:
+        """Ring soon; cheap, never waits, never fails."""
+        ...
+
+
+class SilentDoorbell:
+    """A doorbell nobody hears: for commands and tests that drain jobs themselves."""
+
+    def ring(self) -> None:
+        """Do nothing."""
+
+
+class Work:
+    """What a service receives: the open transaction, the moment, the caller, and what must happen next."""
+
+    def __init__(self, connection: AsyncConnection, source: "WorkSource", trace: str) -> None:
+        self.connection = connection
+        self.now: datetime = source.clock.now()
+        self.trace = trace
+        self.principal: Principal = PUBLIC_PRINCIPAL
+        self._source = source
+        self._events: list[dict[str, Any]] = []
+        self._jobs: list[NewJob] = []
+        self._audit: list[dict[str, Any]] = []
+
+    def new_id(self) -> UUID:
+        """Give a fresh UUIDv7."""
+        return self._source.ids.uuid7()
+
+    def token(self, size: int) -> bytes:
+        """Give `size` unpredictable bytes for secrets and salts."""
+        return self._source.ids.token(size)
+
+    async def assume(self, principal: Principal) -> None:
+        """Act as `principal`: row level security sees its scope and company from here on."""
+        self.principal = principal
+        await self._set_scope(principal.scope, principal.company_id)
+
+    @asynccontextmanager
+    async def elevated(self, reason: str) -> AsyncIterator[None]:
+        """Lift row level security for a few statements that must touch another company's rows.
+
+        The service that does this answers for what it reads; the reason stands in the log.
+        """
+        log.debug("work.elevated", reason=reason)
+        await self._set_scope("system", None)
+        try:
+            yield
+        except BaseException:
+            # The transaction is lost anyway, and after an SQL error no further statement could run.
+            raise
+        else:
+            await self._set_scope(self.principal.scope, self.principal.company_id)
+
+    def announce(self, event: Event) -> None:
+        """Record a fact; its row and the jobs of its subscribers commit together with the change."""
+        event_id = self.new_id()
+        ids = event.ids()
+        self._events.append(
+            {
+                "id": event_id,
+                "name": event.name,
+                "ids": ids,
+                "trace": self.trace,
+                "announced_at": self.now,
+            }
+        )
+        for subscription in self._source.subscriptions.get(event.name, ()):
+            self._add_job(subscription, ids, event_id=event_id)
+
+    def enqueue(
+        self,
+        actor: str,
+        args: Mapping[str, str],
+        *,
+        queue: str = "default",
+        run_at: datetime | None = None,
+        dedup_key: str | None = None,
+    ) -> None:
+        """Write a job that runs after the commit; `args` are ids as text. A known `dedup_key` is ignored."""
+        self._add_job(Subscription(actor, queue), args, run_at=run_at, dedup_key=dedup_key)
+
+    def audit(self, action: str, subject: str, note: str = "") -> None:
+        """Record who did what to which thing (text id); never values that may have to be erased."""
+        self._audit.append(
+            {
+                "id": self.new_id(),
+                "action": action,
+                "subject": subject,
+                "credential": self.principal.credential,
+                "company_id": self.principal.company_id,
+                "member_id": self.principal.member_id,
+                "note": note,
+                "trace": self.trace,
+                "recorded_at": self.now,
+            }
+        )
+
+    async def flush(self) -> bool:
+        """Write the buffered rows; tell whether there are jobs to ring for. Called once, at the edge."""
+        if self._events:
+            await self.connection.execute(INSERT_EVENTS, self._events)
+        if self._audit:
+            await self.connection.execute(INSERT_AUDIT, self._audit)
+        if self._jobs:
+            await insert_jobs(self.connection, self._jobs)
+        return bool(self._jobs)
+
+    def _add_job(
+        self,
+        subscription: Subscription,
+        args: Mapping[str, str],
+        *,
+        event_id: UUID | None = None,
+        run_at: datetime | None = None,
+        dedup_key: str | None = None,
+    ) -> None:
+        self._jobs.append(
+            NewJob(
+                id=self.new_id(),
+                actor=subscription.actor,
+                queue=subscription.queue,
+                args=dict(args),
+                run_at=run_at,
+                dedup_key=dedup_key,
+                event_id=event_id,
+                trace=self.trace,
+            )
+        )
+
+    async def _set_scope(self, scope: str, company_id: UUID | None) -> None:
+        await self.connection.execute(
+            _ASSUME, {"scope": scope, "company": str(company_id) if company_id else ""}
+        )
+
+
+class View:
+    """What a public read receives: a connection without a transaction, seeing only public rows."""
+
+    def __init__(self, connection: AsyncConnection, now: datetime) -> None:
+        self.connection = connection
+        self.now = now
+
+
+class WorkSource:
+    """Opens units of work; one per process and event loop."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        clock: Clock,
+        ids: Ids,
+        subscriptions: Mapping[str, Sequence[Subscription]],
+        doorbell: Doorbell,
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.ids = ids
+        self.subscriptions = subscriptions
+        self._doorbell = doorbell
+        self._reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
+    async def begin(self, trace: str, principal: Principal | None = None) -> AsyncIterator[Work]:
+        """Open a transaction; commit when the block ends well, roll back on any error.
+
+        Without a principal the work starts as the public one, which row level security treats like nobody.
+        """
+        async with self.engine.connect() as connection:
+            async with connection.begin():
+                work = Work(connection, self, trace)
+                if principal is not None:
+                    await work.assume(principal)
+                yield work
+                has_jobs = await work.flush()
+        if has_jobs:
+            self._doorbell.ring()
+
+    @asynccontextmanager
+    async def view(self) -> AsyncIterator[View]:
+        """Open a cheap public read: one statement is one round trip."""
+        async with self._reading.connect() as connection:
+            yield View(connection, self.clock.now())

@@ -1,0 +1,106 @@
+"""The plumbing: row security vocabulary, announced facts, audit log, idempotency keys, job ledger."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "infra"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+ROW_SECURITY = """
+CREATE FUNCTION cession_scope() RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT coalesce(nullif(current_setting('cession.scope', true), ''), 'public') $$;
+CREATE FUNCTION cession_company() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT nullif(current_setting('cession.company', true), '')::uuid $$;
+COMMENT ON FUNCTION cession_scope() IS
+    'Who acts in this transaction: public, company, staff or system. Set by the unit of work.';
+COMMENT ON FUNCTION cession_company() IS
+    'The company that acts in this transaction, or null.';
+"""
+
+REFUSE_CHANGE = """
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % only grow: correct with a new row', TG_TABLE_NAME USING ERRCODE = 'CS001';
+END $$;
+"""
+
+IDEMPOTENCY = """
+CREATE FUNCTION claim_idempotency_key(
+    p_credential text, p_key text, OUT state text, OUT fingerprint bytea, OUT status smallint,
+    OUT etag text, OUT body bytea
+) LANGUAGE plpgsql AS $$
+BEGIN
+    -- The lock ends with the transaction of the first request, whose commit also made its row visible.
+    IF NOT pg_try_advisory_xact_lock(hashtextextended(p_credential || ' ' || p_key, 20261125)) THEN
+        state := 'running';
+        RETURN;
+    END IF;
+    SELECT k.fingerprint, k.status, k.etag, k.body INTO fingerprint, status, etag, body
+        FROM idempotency_keys k WHERE k.credential = p_credential AND k.key = p_key;
+    state := CASE WHEN FOUND THEN 'known' ELSE 'new' END;
+END $$;
+"""
+
+
+def upgrade() -> None:
+    """Create the plumbing."""
+    op.execute(ROW_SECURITY)
+    op.execute(REFUSE_CHANGE)
+    create_facts()
+    create_idempotency_keys()
+    create_jobs()
+
+
+def create_facts() -> None:
+    """Create the announced facts and the audit log; both only grow."""
+    op.create_table(
+        "events",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("ids", JSONB, nullable=False),
+        sa.Column("trace", sa.Text, nullable=False),
+        sa.Column("announced_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("credential", sa.Text, nullable=False),
+        sa.Column("company_id", sa.Uuid),
+        sa.Column("member_id", sa.Uuid),
+        sa.Column("note", sa.Text, nullable=False),
+        sa.Column("trace", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("ix_audit_log_subject", "audit_log", ["subject", "id"])
+    for table in ("events", "audit_log"):
+        op.execute(
+            f"CREATE TRIGGER {table}_only_grow BEFORE UPDATE OR DELETE ON {table} "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
+        op.execute(f"GRANT SELECT, INSERT ON {table} TO cession_app")
+
+
+def create_idempotency_keys() -> None:
+    """Create the replay store."""
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("credential", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+        sa.Column("status", sa.SmallInteger, nullable=False),
+        sa.Column("etag", sa.Text),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    op.execute("GRANT SELECT, INSERT, DELETE ON idempotency_keys TO cession_app")
+    op.execute(IDEMPOTENCY)
+
+
+def create_jobs() -> None:
+    """Create the job ledger (owned by `marketplace/infra/jobs`)."""
