@@ -1,19 +1,21 @@
 """How a migration runs: one at a time, within a budget, one transaction each.
 
-An advisory lock lets any number of starting processes call `migrate`; one works, the others wait and find
-nothing to do. The lock budget keeps a migration that waits for a table from stopping every request behind
-it; the statement budget stops one that rewrites more than it should. A revision that must take longer says
-so itself with `SET LOCAL statement_timeout` and a reason.
+An advisory lock lets any number of starting processes call `migrate`; one works, the others wait
+and find nothing to do. The lock budget keeps a migration that waits for a table from stopping
+every request behind it; the statement budget stops one that rewrites more than it should. A
+revision that must take longer says so itself with `SET LOCAL statement_timeout` and a reason.
 """
 
 import asyncio
 import os
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from pkgutil import walk_packages
 from typing import Any, Final
 
 import structlog
 from alembic import context
+from alembic.runtime.migration import MigrationContext, MigrationInfo
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -55,8 +57,11 @@ def database_url() -> str:
     return url
 
 
-def _tell(**applied: Any) -> None:  # noqa: ANN401 - alembic passes its own objects by keyword
-    log.info("migration.applied", revision=applied["step"].up_revision_id)
+def _tell(
+    ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
+) -> None:
+    del ctx, heads, run_args  # alembic calls by these names
+    log.info("migration.applied", revision=step.up_revision_id)
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""Bring a database to the newest revision: the same call for the command, the demo and the tests."""
+"""Bring a database to the newest revision: one call for the command, the demo and the tests."""
 
 from pathlib import Path
 from typing import Final
