@@ -16,9 +16,11 @@ from typing import Any, Final
 import structlog
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
 
 import marketplace
 from marketplace.infra.db import metadata
@@ -57,6 +59,21 @@ def database_url() -> str:
     return url
 
 
+def _run_script(
+    cursor: DBAPICursor, statement: str, parameters: object, context: ExecutionContext
+) -> bool:
+    """Send a script of several statements whole; the driver would refuse to prepare it.
+
+    True tells SQLAlchemy that the statement has been run. A script has no parameters and no rows.
+    """
+    del context
+    if parameters or ";" not in statement.strip().rstrip(";"):
+        return False
+    adapted: Any = cursor
+    await_only(adapted._connection.execute(statement))  # noqa: SLF001 - there is no public way
+    return True
+
+
 def _tell(
     ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
 ) -> None:
@@ -85,6 +102,7 @@ async def _run() -> None:
     # No pool: the session, its budgets and its lock end with this connection.
     url = database_url().replace("postgresql://", "postgresql+asyncpg://", 1)
     engine = create_async_engine(url, poolclass=NullPool)
+    event.listen(engine.sync_engine, "do_execute", _run_script)
     async with engine.connect() as connection:
         await connection.run_sync(_migrate)
     await engine.dispose()
