@@ -104,3 +104,37 @@ def create_idempotency_keys() -> None:
 
 def create_jobs() -> None:
     """Create the job ledger (owned by `marketplace/infra/jobs`)."""
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("queue", sa.Text, nullable=False, server_default=sa.text("'default'")),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("args", JSONB, nullable=False, server_default=sa.text("'{}'::jsonb")),
+        sa.Column("state", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column(
+            "run_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")
+        ),
+        sa.Column("lease_until", sa.DateTime(timezone=True)),
+        sa.Column("attempts", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("deliveries", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("dedup_key", sa.Text),
+        sa.Column("event_id", sa.Uuid),
+        sa.Column("trace", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("worker", sa.Text),
+        sa.Column("last_error", sa.Text),
+        sa.Column(
+            "created_at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.text("now()"),
+        ),
+        sa.Column("finished_at", sa.DateTime(timezone=True)),
+        sa.UniqueConstraint("dedup_key"),
+        sa.CheckConstraint("state between 0 and 4", name="state"),
+        postgresql_with={"fillfactor": "80", "autovacuum_vacuum_scale_factor": "0.01"},
+    )
+    ready, leased, dead = (sa.text(f"state {those}") for those in ("= 0", "in (1, 4)", "= 3"))
+    op.create_index("ix_jobs_ready", "jobs", ["queue", "run_at"], postgresql_where=ready)
+    op.create_index("ix_jobs_leased", "jobs", ["lease_until"], postgresql_where=leased)
+    op.create_index("ix_jobs_dead", "jobs", ["id"], postgresql_where=dead)
+    op.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON jobs TO cession_app")
