@@ -58,11 +58,13 @@ _OPTIONS: Final = {
     "log_timezone": "UTC",
     "idle_in_transaction_session_timeout": "60s",
 }
+# The last one keeps shared memory inside the folder: a killed server leaves nothing behind elsewhere.
 _FORGETFUL_OPTIONS: Final = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "autovacuum": "off",
+    "dynamic_shared_memory_type": "mmap",
 }
 
 
