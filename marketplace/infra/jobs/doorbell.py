@@ -7,7 +7,7 @@ here ever raises to the caller.
 """
 
 import asyncio
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import asyncpg
 import structlog
@@ -19,34 +19,17 @@ RETRY_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
-class Doorbell(Protocol):
-    """Says that jobs were committed."""
-
-    def ring(self, *queues: str) -> None:
-        """Wake the workers of these queues, of all queues when none is named; returns at once."""
-        ...
-
-
-class SilentDoorbell:
-    """Rings nobody: for tests that drain the ledger, and for commands that end at once."""
-
-    def ring(self, *queues: str) -> None:
-        """Do nothing; a worker sees the rows at its next poll."""
-
-
 class PostgresDoorbell:
     """Rings with `pg_notify`; belongs to one event loop. `close()` it at the end of the process."""
 
     def __init__(self, database_url: str) -> None:
         self._url = database_url
-        self._queues: set[str] = set()
         self._rung = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._connection: Any = None
 
-    def ring(self, *queues: str) -> None:
+    def ring(self) -> None:
         """Note the ring; the running task sends it, joined with others of the same milliseconds."""
-        self._queues.update(queues or ("*",))
         self._rung.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._send_rings())
@@ -57,22 +40,22 @@ class PostgresDoorbell:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
-        await self._hang_up()
+        self._hang_up()
 
     async def _send_rings(self) -> None:
         while True:
             await self._rung.wait()
             self._rung.clear()
-            queues, self._queues = self._queues, set()
             try:
-                await self._notify(",".join(sorted(queues)))
-                await asyncio.sleep(PAUSE_SECONDS)
+                await self._notify()
+                pause = PAUSE_SECONDS
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as problem:
                 log.warning("doorbell.unheard", error=repr(problem))
-                await self._hang_up()
-                await asyncio.sleep(RETRY_SECONDS)
+                self._hang_up()
+                pause = RETRY_SECONDS
+            await asyncio.sleep(pause)
 
-    async def _notify(self, payload: str) -> None:
+    async def _notify(self) -> None:
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
                 self._url,
@@ -82,9 +65,9 @@ class PostgresDoorbell:
                     "application_name": "cession-doorbell",
                 },
             )
-        await self._connection.execute("select pg_notify($1, $2)", CHANNEL, payload)
+        await self._connection.execute(f"notify {CHANNEL}")
 
-    async def _hang_up(self) -> None:
+    def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()

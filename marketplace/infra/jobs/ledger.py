@@ -158,7 +158,7 @@ _FAIL: Final = _typed(
 _RELEASE: Final = _typed(
     """
     update jobs set state = 0, lease_until = null, deliveries = greatest(deliveries - 1, 0)
-    where id = :id and state in (1, 4)
+    where id = :id and (state = 1 or state = 4 and worker = :worker)
     """,
     id=Uuid,
 )
@@ -250,9 +250,9 @@ async def record_failure(connection: AsyncConnection, failure: Failure) -> JobSt
     return None if row is None else JobState(row.state)
 
 
-async def release(connection: AsyncConnection, job_id: UUID) -> None:
+async def release(connection: AsyncConnection, job_id: UUID, worker: str) -> None:
     """Hand a job back that was interrupted by a shutdown; it does not count as an attempt."""
-    await connection.execute(_RELEASE, {"id": job_id})
+    await connection.execute(_RELEASE, {"id": job_id, "worker": worker})
 
 
 _COLUMNS: Final = tuple(jobs.c[name] for name in Job.__struct_fields__)
