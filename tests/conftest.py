@@ -4,6 +4,7 @@ With `-n` the controller starts PostgreSQL once and the worker processes clone t
 it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from marketplace.infra.access import Principal, system_principal
 from marketplace.infra.settings import Settings
 from tests.support.clock import CountingIds, FixedClock
-from tests.support.postgres import Cluster, TestCluster, announced_cluster, execute
+from tests.support.postgres import Cluster, TestCluster, announced_cluster, connect
 
 if TYPE_CHECKING:
     import httpx
@@ -30,7 +31,6 @@ OpenWork = Callable[..., AbstractAsyncContextManager["Work"]]
 """`async with work() as w` or `work(principal)`: one unit of work that commits at its end."""
 
 _CONTROLLER_CLUSTER: Final = pytest.StashKey[TestCluster]()
-_RESET: Final = "SET lock_timeout = '5s'; SELECT reset_db()"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,30 +86,38 @@ async def session_engine(cluster: Cluster, database_name: str) -> "AsyncIterator
     await engine.dispose()
 
 
-@pytest.fixture
-async def database(
-    session_engine: "AsyncEngine", cluster: Cluster, database_name: str
-) -> "AsyncIterator[AsyncEngine]":
-    """Give the engine as `cession_app`; whatever the test committed is gone afterwards."""
-    yield session_engine
-    await execute(cluster.superuser_url(database_name), _RESET)
+@pytest.fixture(scope="session")
+def reset(cluster: Cluster, database_name: str) -> Iterator[Callable[[], None]]:
+    """Give a function that empties this process's database, on a connection kept open for it."""
+    with asyncio.Runner() as runner:
+        connection = runner.run(connect(cluster.superuser_url(database_name)))
+        runner.run(connection.execute("SET lock_timeout = '5s'"))
+        yield lambda: runner.run(connection.execute("SELECT reset_db()")) and None
+        runner.run(connection.close())
 
 
 @pytest.fixture
-def database_url(database: "AsyncEngine", cluster: Cluster, database_name: str) -> str:
-    """Give the address of `database`, for processes and loops of the test's own."""
-    del database  # asked for so that it is cleaned up
-    return cluster.url(database_name)
+def database_url(cluster: Cluster, database_name: str, reset: Callable[[], None]) -> Iterator[str]:
+    """Give the address as `cession_app`; whatever the test committed is gone afterwards."""
+    yield cluster.url(database_name)
+    reset()
+
+
+@pytest.fixture
+async def database(session_engine: "AsyncEngine", database_url: str) -> "AsyncEngine":
+    """Give the engine as `cession_app`; for async tests. Cleans up as `database_url` does."""
+    del database_url  # asked for so that it is cleaned up
+    return session_engine
 
 
 @pytest.fixture
 async def owner_engine(
-    database: "AsyncEngine", cluster: Cluster, database_name: str
+    database_url: str, cluster: Cluster, database_name: str
 ) -> "AsyncIterator[AsyncEngine]":
     """Give an engine as `cession_owner`, which row level security does not bind."""
     from marketplace.infra.db import make_engine  # noqa: PLC0415 - pure rooms do not pay for it
 
-    del database  # asked for so that it is cleaned up
+    del database_url  # asked for so that it is cleaned up
     engine = make_engine(cluster.owner_url(database_name), 2)
     yield engine
     await engine.dispose()

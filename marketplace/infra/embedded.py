@@ -58,7 +58,7 @@ _OPTIONS: Final = {
     "log_timezone": "UTC",
     "idle_in_transaction_session_timeout": "60s",
 }
-# The last one keeps shared memory inside the folder: a killed server leaves nothing behind elsewhere.
+# The last one keeps shared memory inside the folder: a killed server leaves nothing behind.
 _FORGETFUL_OPTIONS: Final = {
     "fsync": "off",
     "full_page_writes": "off",

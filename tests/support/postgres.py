@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import asyncpg
 
@@ -137,9 +137,14 @@ class TestCluster:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+async def connect(url: str) -> Any:  # noqa: ANN401 - the driver ships no types
+    """Open a connection of one's own, past the pool."""
+    return await asyncpg.connect(url)
+
+
 async def execute(url: str, statement: str) -> None:
     """Run one statement, or a script, on a connection of its own."""
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         await connection.execute(statement)
     finally:
