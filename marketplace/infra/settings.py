@@ -120,7 +120,9 @@ def _check_choices(settings: Settings) -> None:
     for name, allowed in choices.items():
         value = getattr(settings, name)
         if value not in allowed:
-            raise SettingsError(f"{PREFIX}{name.upper()}: {value!r} is not one of {', '.join(allowed)}")
+            raise SettingsError(
+                f"{PREFIX}{name.upper()}: {value!r} is not one of {', '.join(allowed)}"
+            )
     for name, schemes in {
         "database_url": ("postgresql://",),
         "migration_database_url": ("postgresql://",),

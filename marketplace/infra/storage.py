@@ -4,13 +4,14 @@ One class over `obstore` serves a local folder, an S3-compatible bucket and memo
 """
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotFoundError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Config, S3Store
 
 from marketplace.infra.settings import Settings, files_dir
 
@@ -44,10 +45,8 @@ class ContentStorage:
     async def put(self, data: bytes) -> str:
         """Store bytes; an equal file that is already there is left alone."""
         sha256 = hashlib.sha256(data).hexdigest()
-        try:
+        with suppress(AlreadyExistsError):
             await obstore.put_async(self._store, _path(sha256), data, mode="create")
-        except AlreadyExistsError:
-            pass
         return sha256
 
     async def get(self, sha256: str) -> bytes:
@@ -74,18 +73,18 @@ def open_storage(settings: Settings) -> ContentStorage:
         folder.mkdir(parents=True, exist_ok=True)
         return ContentStorage(LocalStore(Path(folder).resolve()))
     place = urlsplit(settings.storage_url)
-    options = {
-        "region": settings.storage_region,
-        "endpoint": settings.storage_endpoint or None,
-        "access_key_id": settings.storage_access_key_id or None,
-        "secret_access_key": settings.storage_secret_access_key or None,
-    }
+    config: S3Config = {"region": settings.storage_region}
+    if settings.storage_endpoint:
+        config["endpoint"] = settings.storage_endpoint
+    if settings.storage_access_key_id:
+        config["access_key_id"] = settings.storage_access_key_id
+        config["secret_access_key"] = settings.storage_secret_access_key
     return ContentStorage(
         S3Store(
             place.netloc,
             prefix=place.path.strip("/") or None,
+            config=config,
             client_options={"allow_http": settings.storage_endpoint.startswith("http://")},
-            **{name: value for name, value in options.items() if value is not None},
         )
     )
 

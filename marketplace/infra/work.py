@@ -85,13 +85,9 @@ class Work:
         """
         log.debug("work.elevated", reason=reason)
         await self._set_scope("system", None)
-        try:
-            yield
-        except BaseException:
-            # The transaction is lost anyway, and after an SQL error no further statement could run.
-            raise
-        else:
-            await self._set_scope(self.principal.scope, self.principal.company_id)
+        yield
+        # Not in a `finally`: after an error the transaction is lost and could not run a statement anyway.
+        await self._set_scope(self.principal.scope, self.principal.company_id)
 
     def announce(self, event: Event) -> None:
         """Record a fact; its row and the jobs of its subscribers commit together with the change."""
@@ -207,13 +203,12 @@ class WorkSource:
 
         Without a principal the work starts as the public one, which row level security treats like nobody.
         """
-        async with self.engine.connect() as connection:
-            async with connection.begin():
-                work = Work(connection, self, trace)
-                if principal is not None:
-                    await work.assume(principal)
-                yield work
-                has_jobs = await work.flush()
+        async with self.engine.connect() as connection, connection.begin():
+            work = Work(connection, self, trace)
+            if principal is not None:
+                await work.assume(principal)
+            yield work
+            has_jobs = await work.flush()
         if has_jobs:
             self._doorbell.ring()
 

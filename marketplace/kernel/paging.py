@@ -31,16 +31,19 @@ def decode_cursor(text: str, shape: type[tuple[Any, ...]]) -> tuple[Any, ...]:
     """Unpack a cursor of the given tuple type; raise `Malformed("cursor.invalid")` for anything else."""
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        return msgspec.json.decode(packed, type=shape)
+        key: tuple[Any, ...] = msgspec.json.decode(packed, type=shape)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as problem:
         raise Malformed(
             "cursor.invalid",
             "The cursor is not one this list gave out; start again without it.",
-            FieldProblem("/cursor", "unknown cursor"),
+            FieldProblem("/query/cursor", "unknown cursor"),
         ) from problem
+    return key
 
 
-def page_of(rows: Sequence[Item], limit: int, key: Callable[[Item], tuple[str | int, ...]]) -> Page[Item]:
+def page_of(
+    rows: Sequence[Item], limit: int, key: Callable[[Item], tuple[str | int, ...]]
+) -> Page[Item]:
     """Cut `limit + 1` fetched rows down to a page; the extra row only proves that more follow."""
     if len(rows) <= limit:
         return Page(items=list(rows))

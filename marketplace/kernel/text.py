@@ -13,10 +13,15 @@ OptionalShortText = Annotated[str, Meta(max_length=200, pattern=_PRINTABLE)]
 """One line, up to 200 characters, may be empty."""
 LongText = Annotated[str, Meta(min_length=1, max_length=4000, pattern=_PRINTABLE_LINES)]
 """Several lines, 1 to 4,000 characters."""
-CountryCode = Annotated[str, Meta(pattern="^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2")]
+CountryCode = Annotated[
+    str, Meta(pattern="^[A-Z]{2}$", examples=["DE"], description="ISO 3166-1 alpha-2")
+]
 CurrencyCode = Annotated[str, Meta(pattern="^[A-Z]{3}$", examples=["EUR"], description="ISO 4217")]
 EmailText = Annotated[
-    str, Meta(pattern=r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,180}$", examples=["it@nordlicht.example"])
+    str,
+    Meta(
+        pattern=r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,180}$", examples=["it@nordlicht.example"]
+    ),
 ]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="Number of licences")]
 AmountMinor = Annotated[

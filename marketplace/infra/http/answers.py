@@ -22,11 +22,9 @@ class Answer(Response[T]):
         etag = self.headers.get("etag")
         if claim is not None:
             claim.note(built.status_code, built.body, etag)
-        elif etag is not None and request.method == "GET":
-            if etag in request.headers.get("if-none-match", ""):
-                return Response(content=None, status_code=304, headers={"etag": etag}).to_asgi_response(
-                    None, request
-                )
+        elif etag and request.method == "GET" and etag in request.headers.get("if-none-match", ""):
+            unchanged: Response[None] = Response(None, status_code=304, headers={"etag": etag})
+            return unchanged.to_asgi_response(None, request)
         return built
 
 
@@ -36,5 +34,8 @@ def on_replay(_: Request[Any, Any, Any], replay: Replay) -> Response[bytes]:
     if replay.etag:
         headers["etag"] = replay.etag
     return Response(
-        content=replay.body, media_type="application/json", status_code=replay.status, headers=headers
+        content=replay.body,
+        media_type="application/json",
+        status_code=replay.status,
+        headers=headers,
     )

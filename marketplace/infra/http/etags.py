@@ -5,7 +5,6 @@ from uuid import UUID
 from marketplace.kernel.errors import PreconditionFailed, PreconditionRequired
 
 
-
 def etag_of(resource_id: UUID, version: int) -> str:
     """Give the ETag of one version of one resource."""
     return f'"{resource_id.hex[-16:]}.{version}"'
@@ -19,5 +18,6 @@ def require_match(if_match: str | None, resource_id: UUID, version: int) -> None
         )
     if if_match.strip() != etag_of(resource_id, version):
         raise PreconditionFailed(
-            "etag.changed", "It was changed since you read it; read it again and repeat your change."
+            "etag.changed",
+            "It was changed since you read it; read it again and repeat your change.",
         )

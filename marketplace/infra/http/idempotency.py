@@ -99,7 +99,8 @@ async def claim(request: Request[Any, Any, Any], work: Work, *, secret: bool) ->
     row = (await work.connection.execute(_CLAIM, {"credential": credential, "key": key})).one()
     if row.state == "running":
         raise Conflict(
-            "idempotency_key.in_use", "The first request with this key is still running; retry in a moment."
+            "idempotency_key.in_use",
+            "The first request with this key is still running; retry in a moment.",
         )
     if row.state == "known":
         _answer_known(row, fingerprint, secret=secret)

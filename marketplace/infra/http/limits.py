@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 
 from marketplace.infra.settings import Settings
 from marketplace.kernel.errors import RateLimited
 
 _MINUTE: Final = 60.0
 _CALLERS_MAX: Final = 50_000
+_TOLERANCE: Final = 1e-6
+"""Seconds; sums of floating intervals must not refuse the last allowed call."""
 
 
 class Limiter:
@@ -33,8 +35,7 @@ class Limiter:
         now = self._monotonic()
         full_at = max(self._full_at.get(caller, now), now)
         wait = full_at + self._interval - now - _MINUTE
-        # A hair of tolerance: sums of floating intervals must not refuse the last allowed call.
-        if wait > 1e-6:
+        if wait > _TOLERANCE:
             return wait
         if len(self._full_at) >= _CALLERS_MAX:
             self._forget(now)
@@ -53,7 +54,7 @@ class LimitMiddleware:
         self._general = Limiter(settings.rate_limit_per_minute)
         self._guessable = Limiter(settings.login_limit_per_minute)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Admit or refuse one request."""
         if scope["type"] == "http":
             options = scope["route_handler"].opt

@@ -7,11 +7,12 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_422_UNPROCESSABLE_ENTITY
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from marketplace.infra.http.trace import trace_of
-from marketplace.kernel.errors import DomainError, FieldProblem, RateLimited
+from marketplace.kernel.errors import DomainError, RateLimited
 
 log = structlog.get_logger()
 
@@ -144,7 +145,11 @@ def on_validation_error(
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Answer what the framework refuses: unknown address, wrong method, broken JSON."""
-    status = 422 if error.status_code == 400 else error.status_code
+    status = (
+        HTTP_422_UNPROCESSABLE_ENTITY
+        if error.status_code == HTTP_400_BAD_REQUEST
+        else error.status_code
+    )
     code, detail = _HTTP_CODES.get(error.status_code, ("request.refused", error.detail))
     headers = {
         name: value
@@ -219,7 +224,6 @@ def _field_error(item: dict[str, Any]) -> FieldError:
     path = str(item.get("key", "")).replace(".", "/").replace("[", "/").replace("]", "")
     prefix = "" if source == "body" else f"/{source}"
     return FieldError(f"{prefix}/{path}" if path else prefix or "/", str(item.get("message", "")))
-
 
 
 HANDLERS: Final[dict[Any, Any]] = {

@@ -16,6 +16,7 @@ Authenticate = Callable[[AsyncConnection, str, Any], Awaitable[Principal | None]
 """Turns a bearer token into a principal and sets the row security scope of the transaction; None = unknown."""
 
 _BEARER: Final = "bearer "
+_HEADER_LENGTH_MAX: Final = 300
 
 
 class Admission:
@@ -53,7 +54,8 @@ class Admission:
         principal = await self._authenticate(work.connection, token, work.now)
         if principal is None:
             raise Unauthenticated(
-                "credential.unknown", "This key or session is unknown, expired or revoked; make a new one."
+                "credential.unknown",
+                "This key or session is unknown, expired or revoked; make a new one.",
             )
         work.principal = principal
         note_caller(
@@ -99,7 +101,8 @@ def _require_member(access: Access, principal: Principal) -> None:
 def _require_company(access: Access, principal: Principal) -> None:
     if access.scope not in principal.scopes:
         raise Forbidden(
-            "access.scope_missing", f"This credential lacks the scope `{access.scope}`; use one that has it."
+            "access.scope_missing",
+            f"This credential lacks the scope `{access.scope}`; use one that has it.",
         )
     if access.verified and not principal.verified:
         raise Forbidden(
@@ -112,6 +115,8 @@ def _bearer_token(request: Request[Any, Any, Any]) -> str | None:
     header = request.headers.get("authorization")
     if header is None:
         return None
-    if header[: len(_BEARER)].lower() != _BEARER or len(header) > 300:
-        raise Malformed("credential.malformed", "Write the header as `Authorization: Bearer <key>`.")
+    if header[: len(_BEARER)].lower() != _BEARER or len(header) > _HEADER_LENGTH_MAX:
+        raise Malformed(
+            "credential.malformed", "Write the header as `Authorization: Bearer <key>`."
+        )
     return header[len(_BEARER) :].strip()

@@ -5,7 +5,7 @@ import time
 from typing import Any, Final
 
 import structlog
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 
 from marketplace.kernel.clock import Ids
 from marketplace.kernel.ids import format_id
@@ -33,7 +33,7 @@ class TraceMiddleware:
         self._app = app
         self._ids = ids
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Run one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -63,8 +63,8 @@ class TraceMiddleware:
                 **scope["state"].get("cession_caller", {}),
             )
 
-    def _choose(self, scope: Scope) -> str:
+    def _choose(self, scope: Any) -> str:
         for name, value in scope["headers"]:
             if name == b"x-request-id" and _ACCEPTED.fullmatch(value):
-                return value.decode()
+                return str(value.decode())
         return format_id("req", self._ids.uuid7())

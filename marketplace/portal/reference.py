@@ -1,0 +1,155 @@
+"""The API reference as a page: a view of the OpenAPI document that reads well without scripts."""
+
+import json
+from typing import Any
+
+import msgspec
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One parameter or body field."""
+
+    name: str
+    place: str
+    type: str
+    required: bool
+    text: str
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One route."""
+
+    id: str
+    method: str
+    path: str
+    title: str
+    text: str
+    caller: str
+    fields: list[Field]
+    example: str
+    answers: list[tuple[str, str]]
+
+
+class Chapter(msgspec.Struct, frozen=True):
+    """The routes of one stage."""
+
+    name: str
+    text: str
+    operations: list[Operation]
+
+
+def chapters(document: dict[str, Any]) -> list[Chapter]:
+    """Order the OpenAPI document by stage, in the order in which a trade meets them."""
+    operations: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            tag = (operation.get("tags") or ["operations"])[0]
+            operations.setdefault(tag, []).append(_operation(document, path, method, operation))
+    texts = {tag["name"]: tag.get("description", "") for tag in document["tags"]}
+    return [
+        Chapter(name, texts.get(name, ""), found) for name, found in operations.items() if found
+    ]
+
+
+def _operation(
+    document: dict[str, Any], path: str, method: str, operation: dict[str, Any]
+) -> Operation:
+    body = _body_schema(document, operation)
+    return Operation(
+        id=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        title=operation.get("summary", ""),
+        text=operation.get("description", ""),
+        caller=_caller(operation),
+        fields=[*_parameters(operation), *_body_fields(document, body)],
+        example=json.dumps(_example(document, body), indent=2, ensure_ascii=False) if body else "",
+        answers=[
+            (status, answer["description"]) for status, answer in operation["responses"].items()
+        ],
+    )
+
+
+def _caller(operation: dict[str, Any]) -> str:
+    if operation.get("security") == [{}]:
+        return "anyone"
+    scope = operation.get("x-scope")
+    return f"credential with scope {scope}" if scope else "signed-in person or staff"
+
+
+def _parameters(operation: dict[str, Any]) -> list[Field]:
+    return [
+        Field(
+            parameter["name"],
+            parameter["in"],
+            _type(parameter.get("schema", {})),
+            bool(parameter.get("required")),
+            parameter.get("description", ""),
+        )
+        for parameter in operation.get("parameters", ())
+    ]
+
+
+def _body_schema(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {})
+    schema: dict[str, Any] = content.get("application/json", {}).get("schema", {})
+    return _resolved(document, schema)
+
+
+def _body_fields(document: dict[str, Any], schema: dict[str, Any]) -> list[Field]:
+    required = set(schema.get("required", ()))
+    return [
+        Field(
+            name,
+            "body",
+            _type(_resolved(document, field)),
+            name in required,
+            field.get("description", ""),
+        )
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        target: Any = document
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        schema = target
+    return schema
+
+
+def _type(schema: dict[str, Any]) -> str:
+    if "oneOf" in schema or "anyOf" in schema:
+        return " or ".join(_type(option) for option in schema.get("oneOf") or schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(str(value) for value in schema["enum"])
+    kind = schema.get("type", "object" if "$ref" in schema else "any")
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
+    schema = _resolved(document, schema)
+    given = _given_example(schema)
+    if given is not None:
+        return given
+    for choice in ("oneOf", "anyOf"):
+        if choice in schema:
+            return _example(document, schema[choice][0])
+    if schema.get("type") == "object" or "properties" in schema:
+        return {
+            name: _example(document, field) for name, field in schema.get("properties", {}).items()
+        }
+    if schema.get("type") == "array":
+        return [_example(document, schema.get("items", {}))]
+    return {"integer": schema.get("minimum", 0), "boolean": False, "string": "..."}.get(
+        str(schema.get("type"))
+    )
+
+
+def _given_example(schema: dict[str, Any]) -> Any:
+    for single in ("example", "default", "const"):
+        if single in schema:
+            return schema[single]
+    options = schema.get("examples") or schema.get("enum")
+    return next(iter(options)) if options else None
