@@ -250,9 +250,9 @@ def mask_buyer(view: CertificateView) -> CertificateView:
 def mask_first_acquirer(view: CertificateView) -> CertificateView:
     """Withhold the first acquirer and, with it, anyone between it and the operator.
 
-    The reference stays and the duty to release the name in an audit is printed (domain.md 2.3). The
-    seller is withheld too: in a short chain it is the first acquirer, in a longer one its name leads
-    there. So is the agreement number, which names the first acquirer to the rightholder.
+    The reference stays and the duty to release the name in an audit is printed (domain.md 2.3).
+    The seller is withheld too: in a short chain it is the first acquirer, in a longer one its name
+    leads there. So is the agreement number, which names the first acquirer to the rightholder.
     """
     insiders = {view.operator.reference, view.buyer.reference}
     parties = {view.first_acquirer.reference, view.seller.reference}

@@ -1,7 +1,7 @@
 """All kinds of paper as values: a new document is a view file, a template folder and one line here.
 
 The template of a kind lies in `templates/documents/<name>/v<version>/`. A published version never
-changes: a paper printed last year must come out the same. New wording or a new look is a new version.
+changes: a paper printed last year must come out the same. New words or a new look: new version.
 """
 
 from collections.abc import Mapping

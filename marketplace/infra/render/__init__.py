@@ -1,0 +1,1 @@
+"""From facts to PDF: child processes that know templates, fonts and languages, nothing else."""
