@@ -1,0 +1,110 @@
+"""The condition engine: assess a source position and judge the findings (domain notes 1.2).
+
+Assessed: C01-C05, C07, C09, C10, C13, C15, C19, and C22 once there is a buyer. Each rule gives at
+least one finding, in rule order, so a certificate can print what was checked and with which result.
+Same input, same day: same findings.
+
+A condition may be due later than listing. C07 is the case: nobody stops using licences before a
+buyer is found, so its hold does not keep a lot from publication or from a match; it keeps the
+transfer from posting, and the signed declaration cures it.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+import msgspec
+
+from marketplace.licensing import entitlement, provenance, quantities
+from marketplace.licensing.findings import Case, Due, Finding, Outcome
+from marketplace.licensing.positions import EvidenceSummary, SourcePosition
+from marketplace.licensing.programmes import find_programme
+from marketplace.licensing.zones import Zone
+
+_RULES: tuple[Callable[[Case], list[Finding]], ...] = (
+    provenance.first_placing,
+    provenance.origin,
+    provenance.fee,
+    entitlement.unlimited_term,
+    entitlement.vested,
+    quantities.use_ended,
+    quantities.conserved,
+    quantities.tradable_units,
+    provenance.segment,
+    provenance.excluded,
+    provenance.bare_key,
+    provenance.buyer_zone,
+)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the findings of one assessment allow.
+
+    `outcome` is the worst of them. `may_submit`: nothing blocks, so a person may look at it.
+    `may_publish`, `may_match` and `may_transfer`: nothing that is due by that step is open.
+    `recheck_on` is the earliest day on which time alone may help.
+    """
+
+    outcome: Outcome
+    may_submit: bool
+    may_publish: bool
+    may_match: bool
+    may_transfer: bool
+    is_restricted: bool
+    confirmed: bool
+    recheck_on: date | None
+
+
+def assess(
+    position: SourcePosition, evidence: EvidenceSummary, on: date, zone: Zone | None = None
+) -> tuple[Finding, ...]:
+    """Return what every condition finds on that day; C22 is asked once the buyer's `zone` is known."""
+    case = Case(
+        position=position,
+        evidence=evidence,
+        on=on,
+        zone=zone,
+        programme=find_programme(position.programme),
+    )
+    return tuple(finding for rule in _RULES for finding in rule(case))
+
+
+def assess_transfer(
+    position: SourcePosition, evidence: EvidenceSummary, on: date, quantity: int
+) -> Finding:
+    """Return C07 for one transfer of `quantity` licences, on the day of the transfer.
+
+    `evidence.cease_use` is the declaration signed for this transfer.
+    """
+    part = msgspec.structs.replace(position, offered=quantity)
+    case = Case(position=part, evidence=evidence, on=on, zone=None, programme=None)
+    return quantities.use_ended(case)[0]
+
+
+def judge(findings: Iterable[Finding]) -> Verdict:
+    """Return the verdict: BLOCK > HOLD > RESTRICT > WARN > PASS, and which steps it leaves open."""
+    found = tuple(findings)
+    outcome = max(
+        (row.outcome for row in found), key=lambda value: value.severity, default=Outcome.HOLD
+    )
+    open_steps = {row.due for row in found if _stops(row)}
+    blocked = any(row.outcome is Outcome.BLOCK for row in found)
+    # No findings at all means nothing was checked: that is a hold, never a pass.
+    may_publish = bool(found) and not blocked and Due.PUBLICATION not in open_steps
+    may_match = may_publish and Due.MATCH not in open_steps
+    return Verdict(
+        outcome=outcome,
+        may_submit=bool(found) and not blocked,
+        may_publish=may_publish,
+        may_match=may_match,
+        may_transfer=may_match and Due.TRANSFER not in open_steps,
+        is_restricted=any(row.outcome is Outcome.RESTRICT for row in found),
+        confirmed=all(row.confirmed for row in found),
+        recheck_on=min((row.recheck_on for row in found if row.recheck_on), default=None),
+    )
+
+
+def _stops(finding: Finding) -> bool:
+    if finding.outcome in {Outcome.BLOCK, Outcome.HOLD}:
+        return True
+    # Restricted at a match means a lawyer looks first (C02, Swiss buyers): no rule concludes it.
+    return finding.outcome is Outcome.RESTRICT and finding.due is Due.MATCH

@@ -1,0 +1,127 @@
+"""What kind of right it is: C04 unlimited in time, C05 paid and vested by the programme's date rule."""
+
+from datetime import date, timedelta
+
+from marketplace.licensing.catalogue import FamilyKind, load_catalogue
+from marketplace.licensing.findings import Case, Finding
+from marketplace.licensing.positions import Term
+from marketplace.licensing.programmes import (
+    Perpetual,
+    Programme,
+    Vesting,
+    VestingRule,
+    VestingState,
+    vesting_on,
+)
+
+
+def unlimited_term(case: Case) -> list[Finding]:
+    """C04: the right never ends, by programme, by the term on the order, and for suites by the end of SA (M8)."""
+    programme = case.programme
+    if programme is None:
+        return [case.find("c04.programme_unknown")]
+    found = [
+        *_by_programme(case, programme),
+        *_by_term(case, programme),
+        *_by_part_number(case),
+        *_by_suite(case),
+    ]
+    return found or [case.find("c04.pass", {"programme": programme.name}, facts=[programme])]
+
+
+def vested(case: Case) -> list[Finding]:
+    """C05: all payments made and the programme's day has come; until then hold, with the day to look again."""
+    programme, position = case.programme, case.position
+    if programme is None:
+        return [case.find("c05.programme_unknown")]
+    vesting = vesting_on(
+        programme,
+        paid_in_full=position.paid_in_full,
+        term_end_on=position.term_end_on,
+        on=case.on,
+    )
+    params = {"programme": programme.name}
+    if vesting.state is VestingState.NEVER:
+        return [case.find("c05.never_vests", params, facts=[programme])]
+    found = [*_vesting_date(case, programme, vesting), *_payment(case, programme)]
+    return found or [case.find("c05.pass", params, facts=[programme], confirmed=vesting.confirmed)]
+
+
+def _by_programme(case: Case, programme: Programme) -> list[Finding]:
+    params = {"programme": programme.name}
+    if programme.perpetual is Perpetual.NO:
+        return [case.find("c04.not_perpetual", params, facts=[programme])]
+    if programme.perpetual is Perpetual.UNKNOWN:
+        return [case.find("c04.perpetuity_unknown", params, facts=[programme])]
+    if programme.perpetual is Perpetual.YES:
+        return []
+    order = case.position.identifiers.get("buyout_order", "").strip()
+    if not order:
+        return [case.find("c04.buyout_missing", params, facts=[programme])]
+    if not case.is_shown("c04.buyout_unproven"):
+        return [case.find("c04.buyout_unproven", {"buyout_order": order}, facts=[programme])]
+    return []
+
+
+def _by_term(case: Case, programme: Programme) -> list[Finding]:
+    term = case.position.term
+    if term is Term.UNKNOWN:
+        params = {"programme": programme.name}
+        return [case.find("c04.term_unknown", params)] if programme.term_decides else []
+    if term is Term.PERPETUAL:
+        return []
+    return [case.find("c04.limited_term", {"term": term.value.removeprefix("subscription_")})]
+
+
+def _by_part_number(case: Case) -> list[Finding]:
+    row = load_catalogue().find_part_number(case.position.part_number)
+    # Only a confirmed row may block: a number from memory must not stop an honest seller.
+    if row is None or not row.confirmed or row.tradable:
+        return []
+    return [case.find("c04.term_not_purchased", {"part_number": row.number}, facts=[row])]
+
+
+def _by_suite(case: Case) -> list[Finding]:
+    family = load_catalogue().family_of(case.position.product)
+    if family.kind is not FamilyKind.SUITE:
+        return []
+    ended_on = case.position.sa_ended_on
+    if ended_on is None:
+        return [case.find("c04.suite_sa_end_unknown")]
+    recheck_on = ended_on + timedelta(days=1)
+    params = {"sa_ended_on": ended_on.isoformat(), "recheck_on": recheck_on.isoformat()}
+    if case.on < recheck_on:
+        return [case.find("c04.suite_sa_running", params, recheck_on=recheck_on)]
+    if not case.is_shown("c04.suite_sa_end_unproven"):
+        return [case.find("c04.suite_sa_end_unproven", params)]
+    return []
+
+
+def _payment(case: Case, programme: Programme) -> list[Finding]:
+    if not case.position.paid_in_full:
+        return [case.find("c05.not_paid")]
+    on_purchase = programme.vesting is VestingRule.ON_PURCHASE
+    code = "c05.purchase_unproven" if on_purchase else "c05.payment_unproven"
+    return [] if case.is_shown(code) else [case.find(code)]
+
+
+def _vesting_date(case: Case, programme: Programme, vesting: Vesting) -> list[Finding]:
+    if programme.vesting is not VestingRule.FULL_PAYMENT_AND_TERM_END:
+        return []
+    if vesting.vests_on is None:
+        return [case.find("c05.term_end_unknown", confirmed=vesting.confirmed)]
+    params = _days(vesting.vests_on)
+    if case.on < vesting.vests_on:
+        return [
+            case.find(
+                "c05.not_vested", params, confirmed=vesting.confirmed, recheck_on=vesting.vests_on
+            )
+        ]
+    if not case.is_shown("c05.term_end_unproven"):
+        return [case.find("c05.term_end_unproven", params)]
+    return []
+
+
+def _days(vests_on: date) -> dict[str, str | int]:
+    term_end_on = vests_on - timedelta(days=1)
+    return {"term_end_on": term_end_on.isoformat(), "recheck_on": vests_on.isoformat()}

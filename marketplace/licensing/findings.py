@@ -1,0 +1,172 @@
+"""Findings: what a condition found, how bad it is, what cures it, and on which facts it rests.
+
+Outcomes order as BLOCK > HOLD > RESTRICT > WARN > PASS. A missing paper holds (it may still come);
+a negative fact blocks. Pass needs confirmed facts: `Case.find` turns a pass on an unconfirmed fact
+into the rule's `unconfirmed` warning, so no rule can forget it.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from enum import StrEnum
+from functools import cache
+
+import msgspec
+
+from marketplace.licensing.positions import EvidenceKind, EvidenceSummary, SourcePosition
+from marketplace.licensing.programmes import Programme
+from marketplace.licensing.reading import Row, read_data
+from marketplace.licensing.zones import Zone
+
+
+class Outcome(StrEnum):
+    """How much a finding stands in the way; `severity` orders them."""
+
+    PASS = "pass"  # noqa: S105 - the outcome, not a password
+    WARN = "warn"
+    RESTRICT = "restrict"
+    HOLD = "hold"
+    BLOCK = "block"
+
+    @property
+    def severity(self) -> int:
+        """0 for a pass up to 4 for a block."""
+        return _SEVERITY[self]
+
+
+_SEVERITY = {outcome: place for place, outcome in enumerate(Outcome)}
+
+
+class Due(StrEnum):
+    """The step that waits for a condition. Earlier steps may go on while it is open."""
+
+    PUBLICATION = "before_publication"
+    MATCH = "before_match"
+    TRANSFER = "before_transfer"
+
+
+class RuleRow(Row, frozen=True, kw_only=True):
+    """One of C01 to C22. `assessed` says whether `conditions.assess` computes it yet."""
+
+    id: str
+    question: str
+    due: Due
+    assessed: bool
+
+
+class FindingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A finding a rule can make, before it meets a position. `evidence`: any one of these kinds helps."""
+
+    code: str
+    rule: str
+    outcome: Outcome
+    text: str
+    cure: str = ""
+    evidence: tuple[EvidenceKind, ...] = ()
+    sources: tuple[str, ...] = ()
+    confirmed: bool = True
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one condition found about one position on one day.
+
+    `message_key` and `cure_key` (empty when there is no cure) with `params` give the sentences, see
+    `texts`. `recheck_on` is the day from which time alone may change the answer. `confirmed` is
+    false when something behind it is stated by no source.
+    """
+
+    rule_id: str
+    outcome: Outcome
+    code: str
+    due: Due
+    message_key: str
+    cure_key: str
+    params: dict[str, str | int]
+    evidence_kinds: tuple[EvidenceKind, ...]
+    sources: tuple[str, ...]
+    confirmed: bool
+    checked_on: date
+    rule_set_version: str
+    recheck_on: date | None = None
+
+
+class _RuleFile(msgspec.Struct, forbid_unknown_fields=True):
+    version: str
+    rule: tuple[RuleRow, ...]
+
+
+class _FindingFile(msgspec.Struct, forbid_unknown_fields=True):
+    finding: tuple[FindingRow, ...]
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """The rule set: its version, the 22 rules, and the findings by code."""
+
+    version: str
+    rules: dict[str, RuleRow]
+    findings: dict[str, FindingRow]
+
+
+@cache
+def load_rules() -> Rules:
+    """Return the rule set; read once per process."""
+    file = read_data("rules.toml", _RuleFile)
+    return Rules(
+        version=file.version,
+        rules={row.id: row for row in file.rule},
+        findings={row.code: row for row in read_data("findings.toml", _FindingFile).finding},
+    )
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One position under assessment. `programme` is its matrix row, None when the programme is not known."""
+
+    position: SourcePosition
+    evidence: EvidenceSummary
+    on: date
+    zone: Zone | None
+    programme: Programme | None
+
+    def is_shown(self, code: str) -> bool:
+        """Say whether the evidence that would cure this finding is there."""
+        return self.evidence.shows_any(load_rules().findings[code].evidence)
+
+    def find(
+        self,
+        code: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        facts: Iterable[Row] = (),
+        confirmed: bool = True,
+        recheck_on: date | None = None,
+    ) -> Finding:
+        """Return the finding `code` about this case.
+
+        `facts` are the data rows it rests on: their sources are added to the rule's, and an
+        unconfirmed one makes the finding unconfirmed. `confirmed=False` says the same of a part of
+        a row.
+        """
+        rules = load_rules()
+        row = rules.findings[code]
+        facts = tuple(facts)
+        is_confirmed = confirmed and row.confirmed and all(fact.confirmed for fact in facts)
+        if row.outcome is Outcome.PASS and not is_confirmed:
+            row = rules.findings[f"{row.rule.lower()}.unconfirmed"]
+        rule = rules.rules[row.rule]
+        sources = dict.fromkeys(row.sources or rule.sources)
+        for fact in facts:
+            sources |= dict.fromkeys(fact.sources)
+        return Finding(
+            rule_id=row.rule,
+            outcome=row.outcome,
+            code=row.code,
+            due=rule.due,
+            message_key=f"finding.{row.code}",
+            cure_key=f"cure.{row.code}" if row.cure else "",
+            params=dict(params or {}),
+            evidence_kinds=row.evidence,
+            sources=tuple(sources),
+            confirmed=is_confirmed,
+            checked_on=self.on,
+            rule_set_version=rules.version,
+            recheck_on=recheck_on,
+        )
