@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -39,7 +39,7 @@ class LedgerLink:
         self._lease_seconds = lease_seconds
         self._lock = asyncio.Lock()
         self._connection: Any = None
-        self._rung: list[threading.Event] = []
+        self._listeners: list[Callable[[], None]] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -55,13 +55,13 @@ class LedgerLink:
         if self._connection is not None:
             self._connection.terminate()
 
-    def add_listener(self, rung: threading.Event) -> None:
-        """Set this event whenever jobs were committed or freed."""
-        self._rung.append(rung)
+    def add_listener(self, wake: Callable[[], None]) -> None:
+        """Call this, on the event loop, whenever jobs were committed or freed."""
+        self._listeners.append(wake)
 
-    def remove_listener(self, rung: threading.Event) -> None:
-        """Forget an event."""
-        self._rung.remove(rung)
+    def remove_listener(self, wake: Callable[[], None]) -> None:
+        """Call it no longer."""
+        self._listeners.remove(wake)
 
     async def claim(self, queue: str, limit: int) -> tuple[list[Delivery], float | None]:
         """Claim due jobs; without any, also give the seconds until the next one is due."""
@@ -101,7 +101,7 @@ class LedgerLink:
             await asyncio.sleep(POLL_SECONDS)
             await self.sweep()
 
-    async def _connected(self) -> Any:  # noqa: ANN401 (the driver ships no types)
+    async def _connected(self) -> Any:
         if self._connection is None or self._connection.is_closed():
             self._connection = await asyncpg.connect(
                 self._url, timeout=10, server_settings={"application_name": "cession-jobs"}
@@ -116,8 +116,8 @@ class LedgerLink:
             self._connection = None
 
     def _wake(self) -> None:
-        for rung in self._rung:
-            rung.set()
+        for wake in self._listeners:
+            wake()
 
 
 class LedgerConsumer(Consumer):
@@ -133,7 +133,7 @@ class LedgerConsumer(Consumer):
         self._changed = threading.Condition()
         self._rung = threading.Event()
         self._look_at = 0.0
-        broker.link.add_listener(self._rung)
+        broker.link.add_listener(self._rung.set)
 
     def __next__(self) -> MessageProxy | None:
         """Give the next job, or `None` after at most the timeout."""
@@ -190,7 +190,7 @@ class LedgerConsumer(Consumer):
 
     def close(self) -> None:
         """Hand back what is still buffered here."""
-        self._broker.link.remove_listener(self._rung)
+        self._broker.link.remove_listener(self._rung.set)
         self.requeue(())
 
 
@@ -219,7 +219,7 @@ class LedgerBroker(dramatiq.Broker):
         """Give a consumer that holds up to `prefetch` jobs and waits `timeout` milliseconds."""
         return LedgerConsumer(self, queue_name, prefetch, timeout)
 
-    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> Any:  # noqa: ANN401, ARG002
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> Any:  # noqa: ARG002
         """Refuse: a job is a row, written by the unit of work that causes it."""
         raise AssertionError(f"{message.actor_name}: jobs are enqueued by Work.enqueue")
 

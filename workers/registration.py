@@ -36,6 +36,12 @@ QUEUES: Final[Mapping[str, QueuePolicy]] = {
     "heavy": QueuePolicy(time_limit_seconds=300, prefetch=2),
 }
 
+
+def broker_queue(settings: Settings, queue: str) -> str:
+    """Give the name of a queue in RabbitMQ, where several installations may share a server."""
+    return f"{settings.broker_prefix}.{queue}"
+
+
 ATTEMPTS_MAX: Final = 10
 """Failed runs before a job is a dead letter: 43 minutes of waits by the table in `backoff.py`."""
 

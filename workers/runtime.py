@@ -12,7 +12,6 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import DateTime, Text, Uuid, bindparam, text
 
 from marketplace.infra.access import system_principal
 from marketplace.infra.jobs import ledger
@@ -22,17 +21,6 @@ from workers.registration import Actor, Actors, Effect, Limits, Outward, Tools, 
 
 LEASE_MARGIN_SECONDS: Final = 30
 """An outward call's lease outlasts its time limit by this, so that two never run side by side."""
-
-DRAIN_ROUNDS_MAX: Final = 1000
-
-_DUE: Final = (
-    text(
-        "select id, actor from jobs where state = 0 and run_at <= :now "
-        "order by run_at, id limit 500"
-    )
-    .bindparams(bindparam("now", type_=DateTime(timezone=True)))
-    .columns(id=Uuid, actor=Text)
-)
 
 log = structlog.get_logger(__name__)
 
@@ -104,18 +92,6 @@ class Runtime:
         """Wait until nothing is running."""
         while self._running:
             await asyncio.wait(set(self._running))
-
-    async def drain(self) -> list[tuple[str, Outcome]]:
-        """Run every due job, and those they cause, one after another; for tests and commands."""
-        ended: list[tuple[str, Outcome]] = []
-        for _ in range(DRAIN_ROUNDS_MAX):
-            async with self._source.engine.connect() as connection:
-                due = await connection.execute(_DUE, {"now": self._source.clock.now()})
-                rows = due.all()
-            if not rows:
-                return ended
-            ended += [(row.actor, await self.run(row.actor, row.id)) for row in rows]
-        raise AssertionError("jobs keep causing jobs that are due at once")
 
     async def _run(self, actor_name: str, run: _Run) -> Outcome:
         actor = self._actors.get(actor_name)

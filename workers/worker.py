@@ -30,7 +30,7 @@ from dramatiq.middleware.threading import Interrupt
 from marketplace.infra.settings import Settings
 from workers.broker import LedgerBroker, LedgerLink
 from workers.parts import close_parts, open_parts, process_name
-from workers.registration import QUEUES, Actors, Tools
+from workers.registration import QUEUES, Actors, Tools, broker_queue
 from workers.runtime import Runtime
 
 WAKE_MILLISECONDS: Final = 250
@@ -122,7 +122,7 @@ class WorkerProcess:
         largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         log.info("worker.size", resident_mb_max=largest, deliveries=self._runtime.deliveries_run)
 
-    def _call(self, coroutine: Any) -> Any:  # noqa: ANN401 (whatever the coroutine gives)
+    def _call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop_thread.loop).result()
 
     def _open_lane(self, queue: str, threads: int) -> Lane:
@@ -171,11 +171,6 @@ class WorkerProcess:
 
     def _refuse(self, actor_name: str, job_id: UUID) -> None:
         self._call(self._runtime.refuse_unknown(actor_name, job_id))
-
-
-def broker_queue(settings: Settings, queue: str) -> str:
-    """Give the name of a queue in RabbitMQ."""
-    return f"{settings.broker_prefix}.{queue}"
 
 
 def _threads(settings: Settings, queue: str) -> int:

@@ -117,7 +117,7 @@ def create_jobs() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True)),
         sa.Column("attempts", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("deliveries", sa.SmallInteger, nullable=False, server_default=sa.text("0")),
-        sa.Column("dedup_key", sa.Text),
+        sa.Column("dedup_key", sa.Text(collation="C")),
         sa.Column("event_id", sa.Uuid),
         sa.Column("trace", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("worker", sa.Text),

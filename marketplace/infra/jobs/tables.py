@@ -28,7 +28,8 @@ jobs = Table(
     Column("lease_until", DateTime(timezone=True)),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("deliveries", SmallInteger, nullable=False, server_default=text("0")),
-    Column("dedup_key", Text),
+    # Compared byte by byte, so that the keys of one schedule are a range of the unique index.
+    Column("dedup_key", Text(collation="C")),
     Column("event_id", Uuid),
     Column("trace", Text, nullable=False, server_default=text("''")),
     Column("worker", Text),
