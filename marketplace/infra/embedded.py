@@ -8,12 +8,10 @@ dies, however it dies (Linux), and a second process that asks for the same folde
 running server.
 """
 
-import ctypes
 import fcntl
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,6 +21,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import quote
 
+from marketplace.infra.children import end_with_parent
 from marketplace.infra.embedded_files import (
     Account,
     PostgresUnavailableError,
@@ -42,10 +41,10 @@ DATABASE: Final = "cession"
 _START_SECONDS_MAX: Final = 60.0
 _STOP_SECONDS_MAX: Final = 30.0
 _POLL_SECONDS: Final = 0.005
-_PR_SET_PDEATHSIG: Final = 1
 _READY_LINE: Final = 8
 _SOCKET_LINE: Final = 5
 _BUILTIN_LOCALE_SINCE: Final = 17
+_PROCESSES: Final = Path("/proc")
 
 _OPTIONS: Final = {
     "listen_addresses": "",
@@ -103,6 +102,11 @@ class EmbeddedPostgres:
     def pid(self) -> int:
         """Process id of the server; only after `start`."""
         return int(_read_pid_file(self._data)[0])
+
+    @property
+    def ended(self) -> bool:
+        """Whether a server this object started is gone without `stop`; `start` brings it back."""
+        return self._process is not None and self._process.poll() is not None
 
     @property
     def _data(self) -> Path:
@@ -218,28 +222,24 @@ class EmbeddedPostgres:
             )
 
     def _join_running(self) -> bool:
-        """Join a live server of this folder; clear a pid file whose process is something else."""
+        """Join a live server of this folder; wait for the rest of one that is ending or was killed."""
+        give_up_at = time.monotonic() + _STOP_SECONDS_MAX
         while lines := _read_pid_file(self._data):
-            if not _is_server(int(lines[0]), self._data):
-                (self._data / "postmaster.pid").unlink(missing_ok=True)
-                return False
-            if lines[_READY_LINE - 1 :] != ["stopping"]:
+            if lines[_READY_LINE - 1 :] != ["stopping"] and _works_in(lines[0], self._data):
                 self._wait_until_ready(None)
                 self._socket = Path(_read_pid_file(self._data)[_SOCKET_LINE - 1])
                 return True
+            if not _anyone_works_in(self._data):
+                # Its number may be another program's by now, which the server would take for one.
+                if _PROCESSES.exists():
+                    (self._data / "postmaster.pid").unlink(missing_ok=True)
+                return False
+            if time.monotonic() > give_up_at:
+                raise PostgresUnavailableError(f"a killed server still uses {self._data}")
             time.sleep(_POLL_SECONDS)
         return False
 
     def _launch(self) -> None:
-        parent = os.getpid()
-
-        def die_with_parent() -> None:
-            # SIGINT makes the server shut down in order when its starter is gone, even after kill
-            # -9.
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-            if os.getppid() != parent:
-                os.kill(os.getpid(), signal.SIGINT)
-
         options = [
             part for name, value in self._options.items() for part in ("-c", f"{name}={value}")
         ]
@@ -258,7 +258,7 @@ class EmbeddedPostgres:
                 user=self._account.user,
                 group=None if self._account.user is None else self._account.gid,
                 extra_groups=None if self._account.user is None else [],
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one system call; no lock can be held
+                preexec_fn=end_with_parent(signal.SIGINT),  # noqa: PLW1509 - two system calls
             )
         self._wait_until_ready(self._process)
 
@@ -287,16 +287,24 @@ def _read_pid_file(data: Path) -> list[str]:
         return []
 
 
-def _is_server(pid: int, data: Path) -> bool:
-    """Tell whether `pid` is a PostgreSQL that runs on `data` (it makes its data folder its own)."""
-    process = Path("/proc") / str(pid)
-    if Path("/proc/self").exists():
-        try:
-            return (process / "cwd").resolve(strict=True) == data.resolve()
-        except OSError:
-            return False
+def _works_in(pid: str, data: Path) -> bool:
+    """Tell whether a process is a server of `data`: each makes the data folder its working folder."""
+    if not _PROCESSES.exists():
+        return _lives(int(pid))
+    try:
+        return (_PROCESSES / pid / "cwd").resolve(strict=True) == data.resolve()
+    except OSError:
+        return False
+
+
+def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     return True
+
+
+def _anyone_works_in(data: Path) -> bool:
+    """Tell whether any process of a server, also one whose main process is gone, is on `data`."""
+    return any(_works_in(entry.name, data) for entry in _PROCESSES.glob("[0-9]*"))
