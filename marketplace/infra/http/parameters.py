@@ -1,0 +1,34 @@
+"""Parameters that many routes share."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar.params import Parameter
+
+from marketplace.kernel.errors import NotFound
+from marketplace.kernel.ids import InvalidId, parse_id
+from marketplace.kernel.paging import LIMIT_MAX
+
+Cursor = Annotated[
+    str | None,
+    Parameter(
+        description="`next_cursor` of the page before; leave out for the first page",
+        max_length=500,
+        min_length=1,
+    ),
+]
+Limit = Annotated[int, Parameter(description="How many rows at most", ge=1, le=LIMIT_MAX)]
+IfMatch = Annotated[
+    str | None,
+    Parameter(header="If-Match", description="The ETag you read; required", max_length=100),
+]
+
+
+def path_id(prefix: str, text: str) -> UUID:
+    """Read an id out of the path; a text that is none names nothing, so it is not found."""
+    try:
+        return parse_id(prefix, text)
+    except InvalidId as problem:
+        raise NotFound(
+            "resource.unknown", "There is nothing with this id that you may see."
+        ) from problem
