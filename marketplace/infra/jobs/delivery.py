@@ -18,7 +18,7 @@ class Connection(Protocol):
         """Run a query and give its rows."""
         ...
 
-    async def fetchval(self, query: str, *arguments: object) -> Any:  # noqa: ANN401 (any column)
+    async def fetchval(self, query: str, *arguments: object) -> Any:
         """Run a query and give the first column of its first row."""
         ...
 

@@ -1,0 +1,50 @@
+"""Routes over the job ledger for the operator's administrators."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, get, post
+from litestar.params import Parameter
+
+from marketplace.infra.access import staff
+from marketplace.infra.http.parameters import Cursor, Limit, path_id
+from marketplace.infra.jobs import service
+from marketplace.infra.jobs.schemas import JobRead, StateName, job_read, state_named
+from marketplace.infra.work import Work
+from marketplace.kernel.paging import LIMIT_DEFAULT, Page, decode_cursor, page_of
+
+
+class JobController(Controller):
+    """Jobs: what must happen next, and the dead letters that need a person."""
+
+    path = "/v1/jobs"
+    tags = ("operations",)
+
+    @get("/", operation_id="list_jobs", opt={"access": staff("admin")})
+    async def list_jobs(
+        self,
+        work: Work,
+        state: Annotated[StateName, Parameter(description="Which jobs")] = "dead",
+        cursor: Cursor = None,
+        limit: Limit = LIMIT_DEFAULT,
+    ) -> Page[JobRead]:
+        """List jobs of one state, newest first."""
+        before = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
+        jobs = await service.list_jobs(work, state_named(state), before, limit + 1)
+        page = page_of(jobs, limit, lambda job: (str(job.id),))
+        return Page([job_read(job) for job in page.items], page.next_cursor)
+
+    @get("/{job_id:str}", operation_id="read_job", opt={"access": staff("admin")})
+    async def read_job(self, work: Work, job_id: str) -> JobRead:
+        """Show one job."""
+        return job_read(await service.read_job(work, path_id("job", job_id)))
+
+    @post(
+        "/{job_id:str}/resend",
+        operation_id="resend_job",
+        opt={"access": staff("admin")},
+        status_code=200,
+    )
+    async def resend_job(self, work: Work, job_id: str) -> JobRead:
+        """Run a dead job again, with all its attempts; needed once its cause is mended."""
+        return job_read(await service.resend_job(work, path_id("job", job_id)))
