@@ -6,14 +6,17 @@ One class over `obstore` serves a local folder, an S3-compatible bucket and memo
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotFoundError
-from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Config, S3Store
+from obstore.store import LocalStore, MemoryStore, ObjectStore, S3Store
 
 from marketplace.infra.settings import Settings, files_dir
+
+if TYPE_CHECKING:  # exists in the library's type stubs only
+    from obstore.store import S3Config
 
 
 class StoredFileMissing(Exception):
