@@ -1,0 +1,79 @@
+"""Routes of transfers: see them, and sign the declaration that lets them happen."""
+
+from typing import Annotated
+
+from litestar import Controller, get, post
+from litestar.params import Parameter
+
+from marketplace.infra.access import PUBLIC, company
+from marketplace.infra.http.answers import Answer
+from marketplace.infra.http.etags import etag_of
+from marketplace.infra.http.parameters import Cursor, Limit, path_id
+from marketplace.infra.work import Work
+from marketplace.kernel.ids import pattern
+from marketplace.kernel.paging import LIMIT_DEFAULT
+from marketplace.transfers import service
+from marketplace.transfers.domain import STATEMENT_TEXTS, Transfer
+from marketplace.transfers.schemas import (
+    DeclarationIn,
+    StatementText,
+    StatementTexts,
+    TransferOut,
+    TransferPage,
+)
+
+TransferId = Annotated[str, Parameter(description="Transfer", pattern=pattern("trf"))]
+
+
+class TransferController(Controller):
+    """The licences move."""
+
+    path = "/v1"
+    tags = ["transfers"]
+
+    @get("/transfers", operation_id="list_transfers", opt={"access": company("transfers:read")})
+    async def list_transfers(
+        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+    ) -> TransferPage:
+        """List the transfers in which your company sells or buys, newest first."""
+        page = await service.list_transfers(work, cursor, limit)
+        reader = work.principal.company_id
+        return TransferPage([TransferOut.of(item, reader) for item in page.items], page.next_cursor)
+
+    @get(
+        "/transfers/{transfer_id:str}",
+        operation_id="load_transfer",
+        opt={"access": company("transfers:read")},
+    )
+    async def load_transfer(self, work: Work, transfer_id: TransferId) -> Answer[TransferOut]:
+        """Look at one transfer."""
+        return _answer(work, await service.load_transfer(work, path_id("trf", transfer_id)))
+
+    @post(
+        "/transfers/{transfer_id:str}/declaration",
+        operation_id="sign_declaration",
+        opt={"access": company("transfers:sign", verified=True), "refusals": (423,)},
+    )
+    async def sign_declaration(
+        self, work: Work, transfer_id: TransferId, data: DeclarationIn
+    ) -> Answer[TransferOut]:
+        """Declare as the seller that use has ended; once the order is paid, the licences move."""
+        signed = await service.sign_declaration(work, path_id("trf", transfer_id), data.signing())
+        return _answer(work, signed)
+
+    @get(
+        "/declaration-statements",
+        operation_id="list_declaration_statements",
+        opt={"access": PUBLIC},
+        sync_to_thread=False,
+    )
+    def list_statements(self) -> StatementTexts:
+        """Read what each statement of a declaration says."""
+        return StatementTexts(
+            [StatementText(statement, text) for statement, text in STATEMENT_TEXTS.items()]
+        )
+
+
+def _answer(work: Work, transfer: Transfer) -> Answer[TransferOut]:
+    body = TransferOut.of(transfer, work.principal.company_id)
+    return Answer(body, headers={"etag": etag_of(transfer.id, transfer.version)})
