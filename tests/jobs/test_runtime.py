@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from marketplace.infra.jobs.ledger import JobState, NewJob
+from marketplace.infra.jobs.ledger import JobState
 from marketplace.infra.storage import ContentStorage
 from tests.jobs.conftest import Ledger
 from workers.runtime import LEASE_MARGIN_SECONDS, Outcome, Runtime
@@ -85,9 +85,7 @@ class TestEffect:
 
 
 class TestFailure:
-    async def test_refusal_is_a_dead_letter_at_once(
-        self, runtime: Runtime, ledger: Ledger
-    ) -> None:
+    async def test_refusal_is_a_dead_letter_at_once(self, runtime: Runtime, ledger: Ledger) -> None:
         job_id = await ledger.add("probe.refused", n="1")
 
         outcome = await runtime.run("probe.refused", job_id)
@@ -247,9 +245,7 @@ class TestOutward:
         assert (job.state, job.attempts) == (JobState.READY, 1)
         assert job.last_error == "OSError: the renderer is away"
 
-    async def test_refused_record_is_a_dead_letter(
-        self, runtime: Runtime, ledger: Ledger
-    ) -> None:
+    async def test_refused_record_is_a_dead_letter(self, runtime: Runtime, ledger: Ledger) -> None:
         job_id = await ledger.add("probe.render", n="refuse")
 
         assert await runtime.run("probe.render", job_id) == Outcome.DEAD
@@ -265,4 +261,3 @@ class TestOutward:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (await ledger.job(job_id)).state == JobState.READY
-
