@@ -35,6 +35,8 @@ _RULES: tuple[Callable[[Case], list[Finding]], ...] = (
     provenance.buyer_zone,
 )
 
+_TRANSFER_RULES = (quantities.use_ended, quantities.tradable_units, provenance.buyer_zone)
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the findings of one assessment allow.
@@ -69,15 +71,26 @@ def assess(
 
 
 def assess_transfer(
-    position: SourcePosition, evidence: EvidenceSummary, on: date, quantity: int
-) -> Finding:
-    """Return C07 for one transfer of `quantity` licences, on the day of the transfer.
+    position: SourcePosition,
+    evidence: EvidenceSummary,
+    on: date,
+    *,
+    quantity: int,
+    zone: Zone,
+) -> tuple[Finding, ...]:
+    """Return what depends on one transfer of `quantity` licences: C07, C10 and C22.
 
-    `evidence.cease_use` is the declaration signed for this transfer.
+    `evidence.cease_use` is the declaration signed for this transfer. A lot offered whole but sold to
+    several buyers is split here, so C10 puts its label on each of their certificates.
     """
-    part = msgspec.structs.replace(position, offered=quantity)
-    case = Case(position=part, evidence=evidence, on=on, zone=None, programme=None)
-    return quantities.use_ended(case)[0]
+    case = Case(
+        position=msgspec.structs.replace(position, offered=quantity),
+        evidence=evidence,
+        on=on,
+        zone=zone,
+        programme=find_programme(position.programme),
+    )
+    return tuple(finding for rule in _TRANSFER_RULES for finding in rule(case))
 
 
 def judge(findings: Iterable[Finding]) -> Verdict:

@@ -24,6 +24,9 @@ def first_placing(case: Case) -> list[Finding]:
         found.append(case.find("c01.programme_unknown", {"programme": position.programme}))
     else:
         found += _identifiers(case, programme)
+        if not programme.confirmed:
+            params = {"programme": programme.name}
+            found.append(case.find("c01.unconfirmed", params, facts=[programme]))
         if _is_after_sales_end(position, programme):
             found.append(
                 case.find(

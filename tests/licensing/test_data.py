@@ -1,0 +1,158 @@
+"""The data files keep their promises: sources, confirmation, completeness, stable message ids."""
+
+import string
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import msgspec
+import pytest
+
+from marketplace.licensing.catalogue import load_catalogue
+from marketplace.licensing.coverage import rules_of_reach
+from marketplace.licensing.findings import Outcome, load_rules
+from marketplace.licensing.programmes import load_programmes
+from marketplace.licensing.reading import Row, read_data
+from marketplace.licensing.texts import message_catalogue
+from marketplace.licensing.units import load_units
+from marketplace.licensing.zones import Answer, Origin, Zone, rulings
+
+DATA = resources.files("marketplace.licensing").joinpath("data")
+FILES = sorted(entry.name for entry in DATA.iterdir() if entry.name.endswith(".toml"))
+NO_ROWS = {"messages.toml", "sources.toml"}
+
+
+def rows(file: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    content = tomllib.loads(DATA.joinpath(file).read_text("utf-8"))
+    for table, value in content.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for row in value:
+                yield table, row
+
+
+def facts() -> list[Any]:
+    return [
+        pytest.param(row, id=f"{file}:{row.get('id') or row.get('number') or index}")
+        for file in FILES
+        if file not in NO_ROWS
+        for index, (_, row) in enumerate(rows(file))
+        if "confirmed" in row and "sources" in row
+    ]
+
+
+class TestEveryFact:
+    @pytest.mark.parametrize("row", facts())
+    def test_names_known_sources(self, row: dict[str, Any]) -> None:
+        assert row["sources"]
+        assert set(row["sources"]) <= set(load_catalogue().sources)
+
+    @pytest.mark.parametrize("row", facts())
+    def test_from_memory_alone_is_not_confirmed(self, row: dict[str, Any]) -> None:
+        if set(row["sources"]) == {"MEM"}:
+            assert row["confirmed"] is False
+
+    def test_carries_sources_and_confirmation_wherever_it_decides(self) -> None:
+        exempt = {"line", "exception", "finding", "source"}
+        for file in FILES:
+            for table, row in rows(file):
+                if table not in exempt:
+                    assert {"sources", "confirmed"} <= set(row), (file, row)
+
+    def test_has_an_id_of_its_own(self) -> None:
+        for file in FILES:
+            keys = [
+                (table, row.get("line"), row.get("id") or row.get("number") or row.get("code"))
+                for table, row in rows(file)
+                if {"id", "number", "code"} & set(row)
+            ]
+            assert len(keys) == len(set(keys)), file
+
+    def test_with_a_misspelt_field_is_refused(self) -> None:
+        with pytest.raises(msgspec.ValidationError, match="unknown field"):
+            msgspec.convert({"sources": ["M1"], "confirmed": True, "sauce": "x"}, Row)
+
+    def test_lives_in_a_file_that_must_exist(self) -> None:
+        with pytest.raises(FileNotFoundError):
+            read_data("nothing.toml", dict)
+
+
+class TestReferences:
+    def test_part_numbers_name_families_versions_programmes_segments(self) -> None:
+        catalogue, matrix = load_catalogue(), load_programmes()
+        for row in catalogue.part_numbers.values():
+            family = catalogue.families[row.family]
+            assert row.version is None or row.version in catalogue.cal_versions[family.line]
+            assert set(row.programmes) <= set(matrix.programmes)
+            assert row.segment is None or row.segment in matrix.segments
+
+    def test_families_name_lines_metrics_and_needed_families(self) -> None:
+        catalogue = load_catalogue()
+        for row in catalogue.families.values():
+            assert row.line in catalogue.lines
+            assert set(row.metrics) <= set(catalogue.metrics)
+            assert not row.needs or row.needs in catalogue.families
+
+    def test_the_zone_table_is_complete(self) -> None:
+        cells = [(row.origin, row.buyer) for row in rulings()]
+        assert sorted(cells) == sorted((origin, zone) for origin in Origin for zone in Zone)
+
+    def test_an_open_zone_is_always_confirmed(self) -> None:
+        # A yes nobody states would make `c02.pass` or `c22.pass` impossible: it must say "review".
+        assert all(row.confirmed for row in rulings() if row.answer is Answer.YES)
+
+    def test_units_and_segments_behind_a_pass_are_confirmed(self) -> None:
+        assert all(row.confirmed for row in load_units().values())
+        segments = load_programmes().segments.values()
+        assert all(row.confirmed for row in segments if not row.restricted)
+
+    def test_coverage_rules_cite_a_source(self) -> None:
+        assert all(row.sources for row in rules_of_reach().values())
+
+
+class TestRuleSet:
+    def test_has_the_22_conditions_in_order(self) -> None:
+        assert list(load_rules().rules) == [f"C{number:02d}" for number in range(1, 23)]
+
+    def test_assesses_those_of_the_first_trade(self) -> None:
+        assessed = [row.id for row in load_rules().rules.values() if row.assessed]
+        assert " ".join(assessed) == "C01 C02 C03 C04 C05 C07 C09 C10 C13 C15 C19 C22"
+
+    def test_every_assessed_condition_can_pass_and_fail(self) -> None:
+        outcomes: dict[str, set[Outcome]] = {}
+        for row in load_rules().findings.values():
+            outcomes.setdefault(row.rule, set()).add(row.outcome)
+        assessed = {row.id for row in load_rules().rules.values() if row.assessed}
+        assert set(outcomes) == assessed
+        assert all(Outcome.PASS in found and len(found) > 1 for found in outcomes.values())
+
+    def test_codes_begin_with_their_rule(self) -> None:
+        for code, row in load_rules().findings.items():
+            assert code.split(".")[0] == row.rule.lower()
+
+    def test_what_holds_says_how_it_is_cured(self) -> None:
+        for row in load_rules().findings.values():
+            if row.outcome is Outcome.HOLD:
+                assert row.cure, row.code
+
+    def test_what_waits_for_papers_names_them(self) -> None:
+        for code, row in load_rules().findings.items():
+            if code.endswith("unproven"):
+                assert row.evidence, code
+
+    def test_finding_sources_are_known(self) -> None:
+        known = set(load_catalogue().sources)
+        assert all(set(row.sources) <= known for row in load_rules().findings.values())
+
+
+class TestMessages:
+    def test_every_condition_has_a_question(self) -> None:
+        assert {f"rule.{rule}" for rule in load_rules().rules} <= set(message_catalogue())
+
+    def test_a_cure_uses_no_field_that_its_finding_lacks_a_word_for(self) -> None:
+        for key, text in message_catalogue().items():
+            names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
+            assert all(name.isidentifier() for name in names), key
+
+    def test_every_sentence_ends_like_one(self) -> None:
+        assert all(text.endswith((".", "?")) for text in message_catalogue().values())

@@ -1,0 +1,264 @@
+"""The verdict over findings, the transfer's own check, and what must hold for every position."""
+
+import random
+import time
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marketplace.licensing.catalogue import load_catalogue
+from marketplace.licensing.conditions import assess, assess_transfer, judge
+from marketplace.licensing.coverage import covers
+from marketplace.licensing.findings import Finding, Outcome, load_rules
+from marketplace.licensing.positions import (
+    CeaseUse,
+    EvidenceKind,
+    EvidenceSummary,
+    FirstSeller,
+    OrderedUnit,
+    SourcePosition,
+    Term,
+    summarise,
+)
+from marketplace.licensing.programmes import load_programmes
+from marketplace.licensing.units import unit_of
+from marketplace.licensing.zones import Zone
+from tests.licensing.builders import TODAY, declaration, enterprise, evidence, position
+
+CATALOGUE = load_catalogue()
+SOUND = evidence(EvidenceKind.ENROLMENT)
+
+days = st.dates(min_value=date(2008, 1, 1), max_value=date(2035, 12, 31))
+quantities = st.integers(min_value=-2, max_value=250)
+kind_lists = st.lists(st.sampled_from(EvidenceKind), max_size=6)
+declarations = st.builds(
+    CeaseUse, quantity=quantities, ended_on=days, licence_server_removed=st.booleans()
+)
+positions = st.builds(
+    SourcePosition,
+    product=st.sampled_from(sorted(CATALOGUE.products.values())),
+    programme=st.sampled_from([*load_programmes().programmes, "barter"]),
+    acquired=quantities,
+    offered=quantities,
+    retained=quantities,
+    sold_earlier=quantities,
+    offered_elsewhere=quantities,
+    agreement_number=st.sampled_from(["", "A-1"]),
+    identifiers=st.dictionaries(st.sampled_from(["licence_number", "buyout_order"]), st.just("1")),
+    part_number=st.sampled_from(["", "R18-99999", *CATALOGUE.part_numbers]),
+    country=st.sampled_from(["", "DE", "GB", "CH", "US"]),
+    first_sold_on=st.none() | days,
+    first_seller=st.sampled_from(FirstSeller),
+    free_of_charge=st.booleans(),
+    segment=st.sampled_from([*load_programmes().segments, "friends"]),
+    term=st.sampled_from(Term),
+    paid_in_full=st.booleans(),
+    term_end_on=st.none() | days,
+    sa_ended_on=st.none() | days,
+    ordered_unit=st.sampled_from(OrderedUnit),
+    pack_size=st.none() | st.integers(min_value=-1, max_value=20),
+    key_only=st.booleans(),
+)
+zones = st.none() | st.sampled_from(Zone)
+
+
+def worst_by_rule(findings: tuple[Finding, ...]) -> dict[str, int]:
+    worst: dict[str, int] = {}
+    for row in findings:
+        worst[row.rule_id] = max(worst.get(row.rule_id, 0), row.outcome.severity)
+    return worst
+
+
+class TestVerdict:
+    def test_outcomes_order_from_pass_to_block(self) -> None:
+        names = [row.value for row in sorted(Outcome, key=lambda row: row.severity)]
+        assert names == ["pass", "warn", "restrict", "hold", "block"]
+
+    @pytest.mark.parametrize(
+        ("changes", "zone", "outcome", "steps"),
+        [
+            # steps: submit, publish, match, transfer; C07 is open in all of these
+            ({}, Zone.EEA, "hold", "yyyn"),
+            ({}, None, "hold", "yyyn"),
+            ({}, Zone.CH, "hold", "yynn"),
+            ({}, Zone.OTHER, "block", "nnnn"),
+            ({"country": "CH"}, Zone.CH, "hold", "yyyn"),
+            ({"segment": "academic", "part_number": ""}, Zone.EEA, "hold", "yyyn"),
+            ({"paid_in_full": False}, None, "hold", "ynnn"),
+            ({"key_only": True}, None, "block", "nnnn"),
+        ],
+    )
+    def test_a_finding_stops_the_step_it_is_due_for(
+        self, changes: dict[str, Any], zone: Zone | None, outcome: str, steps: str
+    ) -> None:
+        verdict = judge(assess(position(**changes), SOUND, TODAY, zone))
+        allowed = (
+            verdict.may_submit,
+            verdict.may_publish,
+            verdict.may_match,
+            verdict.may_transfer,
+        )
+        assert verdict.outcome is Outcome(outcome)
+        assert "".join("y" if step else "n" for step in allowed) == steps
+
+    def test_the_declaration_opens_the_transfer(self) -> None:
+        shown = EvidenceSummary(SOUND.kinds, declaration())
+        verdict = judge(assess(position(), shown, TODAY, Zone.EEA))
+        assert (verdict.outcome, verdict.may_transfer) == (Outcome.PASS, True)
+        assert verdict.confirmed
+        assert not verdict.is_restricted
+
+    def test_restricted_and_unconfirmed_lots_say_so(self) -> None:
+        case = position(segment="charity", part_number="")
+        verdict = judge(assess(case, SOUND, TODAY))
+        assert verdict.is_restricted
+        assert not verdict.confirmed
+
+    def test_the_earliest_day_to_look_again_is_kept(self) -> None:
+        shown = EvidenceSummary(SOUND.kinds, declaration(ended_on=TODAY + timedelta(days=3)))
+        case = enterprise(term_end_on=date(2027, 6, 30))
+        assert judge(assess(case, shown, TODAY)).recheck_on == TODAY + timedelta(days=3)
+        assert judge(assess(position(), SOUND, TODAY)).recheck_on is None
+
+    def test_nothing_checked_is_a_hold(self) -> None:
+        verdict = judge([])
+        assert verdict.outcome is Outcome.HOLD
+        assert not verdict.may_submit
+        assert not verdict.may_publish
+        assert not verdict.may_transfer
+
+
+class TestTransferCheck:
+    @pytest.mark.parametrize(
+        ("declared", "code"),
+        [
+            (None, "c07.not_declared"),
+            (declaration(39), "c07.quantity_short"),
+            (declaration(40), "c07.pass"),
+            (declaration(40, ended_on=TODAY + timedelta(days=1)), "c07.ends_later"),
+        ],
+    )
+    def test_asks_for_the_quantity_of_this_transfer_only(
+        self, declared: CeaseUse | None, code: str
+    ) -> None:
+        shown = EvidenceSummary(cease_use=declared)
+        found = assess_transfer(position(), shown, TODAY, quantity=40, zone=Zone.EEA)
+        assert [row.code for row in found] == [code, "c10.split_clause", "c22.pass"]
+
+    def test_a_whole_lot_to_one_buyer_carries_no_split_label(self) -> None:
+        shown = EvidenceSummary(cease_use=declaration(100))
+        found = assess_transfer(position(), shown, TODAY, quantity=100, zone=Zone.UK)
+        assert [row.code for row in found] == ["c07.pass", "c10.pass", "c22.pass"]
+        assert judge(found).may_transfer
+
+    def test_half_a_pack_or_a_closed_zone_stops_it(self) -> None:
+        packs = position(programme="oem", pack_size=5)
+        shown = EvidenceSummary(cease_use=declaration(100))
+        found = assess_transfer(packs, shown, TODAY, quantity=7, zone=Zone.OTHER)
+        assert [row.code for row in found] == ["c07.pass", "c10.adjust", "c22.zone_refused"]
+        assert not judge(found).may_transfer
+
+
+class TestStoredForm:
+    def test_findings_and_positions_survive_json(self) -> None:
+        case = enterprise(term_end_on=date(2027, 6, 30))
+        found = assess(case, SOUND, TODAY, Zone.EEA)
+        stored = msgspec.json.encode((case, found))
+        again = msgspec.json.decode(stored, type=tuple[SourcePosition, tuple[Finding, ...]])
+        assert again == (case, found)
+
+
+class TestForEveryPosition:
+    @given(case=positions, kinds=kind_lists, on=days, zone=zones, seed=st.integers())
+    def test_the_order_of_evidence_does_not_matter(
+        self,
+        case: SourcePosition,
+        kinds: list[EvidenceKind],
+        on: date,
+        zone: Zone | None,
+        seed: int,
+    ) -> None:
+        shuffled = kinds * 2
+        random.Random(seed).shuffle(shuffled)  # noqa: S311 - order, not secrecy
+        first = assess(case, summarise(kinds), on, zone)
+        assert first == assess(case, summarise(shuffled), on, zone)
+
+    @given(case=positions, kinds=kind_lists, more=kind_lists, on=days, declared=declarations)
+    def test_more_evidence_never_worsens(
+        self,
+        case: SourcePosition,
+        kinds: list[EvidenceKind],
+        more: list[EvidenceKind],
+        on: date,
+        declared: CeaseUse,
+    ) -> None:
+        before = worst_by_rule(assess(case, summarise(kinds), on))
+        after = worst_by_rule(assess(case, summarise(kinds + more, declared), on))
+        assert all(after[rule] <= before[rule] for rule in before)
+
+    @given(case=positions, kinds=kind_lists, on=days, zone=zones)
+    def test_only_confirmed_facts_pass_and_every_rule_answers(
+        self, case: SourcePosition, kinds: list[EvidenceKind], on: date, zone: Zone | None
+    ) -> None:
+        found = assess(case, summarise(kinds), on, zone)
+        assert all(row.confirmed for row in found if row.outcome is Outcome.PASS)
+        asked = {row.id for row in load_rules().rules.values() if row.assessed}
+        assert {row.rule_id for row in found} == asked - (set() if zone else {"C22"})
+
+    @given(case=positions, kinds=kind_lists, on=days, wait=st.integers(1, 4000))
+    def test_time_alone_never_worsens_payment_term_and_declaration(
+        self, case: SourcePosition, kinds: list[EvidenceKind], on: date, wait: int
+    ) -> None:
+        early = worst_by_rule(assess(case, summarise(kinds), on))
+        late = worst_by_rule(assess(case, summarise(kinds), on + timedelta(days=wait)))
+        assert all(late[rule] <= early[rule] for rule in ("C05", "C07"))
+
+    @given(case=positions, quantity=quantities)
+    def test_rounding_gives_tradable_quantities_on_both_sides(
+        self, case: SourcePosition, quantity: int
+    ) -> None:
+        unit = unit_of(case)
+        down, up = unit.round_down(quantity), unit.round_up(quantity)
+        assert down == 0 or (unit.fits(down) and down <= quantity)
+        assert up == 0 or (unit.fits(up) and up >= quantity)
+        assert not unit.fits(quantity) or down == quantity == up
+
+
+class TestForEveryCal:
+    @given(cal=st.sampled_from(sorted(CATALOGUE.products.values())), data=st.data())
+    def test_a_newer_version_reaches_at_least_as_far(self, cal: Any, data: st.DataObject) -> None:
+        family = CATALOGUE.family_of(cal)
+        newer = data.draw(
+            st.sampled_from(CATALOGUE.products_of(family, cal.metric)[CATALOGUE.cal_order(cal) :])
+        )
+        for server in CATALOGUE.servers_of(family):
+            assert covers(cal, server.id).covered <= covers(newer, server.id).covered
+
+    @given(cal=st.sampled_from(sorted(CATALOGUE.products.values())), data=st.data())
+    def test_an_older_server_is_reached_at_least_as_well(
+        self, cal: Any, data: st.DataObject
+    ) -> None:
+        servers = [row.id for row in CATALOGUE.servers_of(CATALOGUE.family_of(cal))]
+        first = data.draw(st.integers(0, len(servers) - 1))
+        second = data.draw(st.integers(first, len(servers) - 1))
+        older, newer = covers(cal, servers[first]), covers(cal, servers[second])
+        assert newer.covered <= older.covered
+
+
+class TestSpeed:
+    def test_one_assessment_takes_well_under_a_millisecond(self) -> None:
+        case = enterprise(offered=60, retained=40)
+        assess(case, SOUND, TODAY, Zone.EEA)
+        best = min(self.seconds(case) for _ in range(5))
+        assert best < 0.001
+
+    def seconds(self, case: SourcePosition) -> float:
+        rounds = 200
+        start = time.perf_counter()
+        for _ in range(rounds):
+            assess(case, SOUND, TODAY, Zone.EEA)
+        return (time.perf_counter() - start) / rounds
