@@ -6,8 +6,10 @@ No ORM session: Core was measured at twice the throughput of the ORM, and values
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import MetaData
+from sqlalchemy import Column, MetaData, Select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from marketplace.kernel.paging import Window
 
 metadata: Final = MetaData(
     naming_convention={
@@ -18,6 +20,13 @@ metadata: Final = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def newest_first(query: Select[Any], key: Column[Any], window: Window) -> Select[Any]:
+    """Cut a list that is sorted by its time-ordered ids; fetches one row more, which proves that more follow."""
+    if window.before is not None:
+        query = query.where(key < window.before)
+    return query.order_by(key.desc()).limit(window.limit + 1)
 
 
 def _encode(value: Any) -> str:

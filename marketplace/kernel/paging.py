@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +21,13 @@ class Page(msgspec.Struct, Generic[Item], frozen=True):
 
     items: list[Item]
     next_cursor: str | None = None
+
+
+class Window(msgspec.Struct, frozen=True):
+    """Which part of a list, newest first, is asked for: at most `limit` rows with ids below `before`."""
+
+    limit: int = LIMIT_DEFAULT
+    before: UUID | None = None
 
 
 def encode_cursor(*key: str | int) -> str:
@@ -49,3 +57,10 @@ def page_of(
         return Page(items=list(rows))
     kept = list(rows[:limit])
     return Page(items=kept, next_cursor=encode_cursor(*key(kept[-1])))
+
+
+def window_of(limit: int, cursor: str | None) -> Window:
+    """Read the window of a list that is sorted by id only, newest first."""
+    if cursor is None:
+        return Window(limit)
+    return Window(limit, decode_cursor(cursor, tuple[UUID])[0])

@@ -1,0 +1,83 @@
+"""What parties are and what may happen to them, as the rest of the house speaks of it; all pure.
+
+A change takes a value and gives the new value with the events that tell of it; a refusal is raised.
+"""
+
+from marketplace.parties.domain.companies import (
+    Address,
+    Company,
+    CompanyFacts,
+    CompanyKind,
+    Decision,
+    VerificationEntry,
+    change,
+    check_facts,
+    check_vat_id,
+    register,
+    require_tradable,
+    revoke_verification,
+    verify,
+)
+from marketplace.parties.domain.grants import GRANT_LIFE_MAX, Grant, give_grant, revoke_grant
+from marketplace.parties.domain.keys import (
+    KEY_LIFE_MAX,
+    ROTATION_OVERLAP,
+    ROTATION_OVERLAP_MAX,
+    ApiKey,
+    KeyState,
+    check_key_scopes,
+    check_until,
+    rotate_key,
+)
+from marketplace.parties.domain.people import (
+    SCOPES_OF_ROLE,
+    SESSION_LIFE,
+    Member,
+    NewMember,
+    Role,
+    Session,
+    StaffRole,
+    check_roles,
+    normal_email,
+    require_keeper,
+    scopes_of,
+)
+
+__all__ = [
+    "GRANT_LIFE_MAX",
+    "KEY_LIFE_MAX",
+    "ROTATION_OVERLAP",
+    "ROTATION_OVERLAP_MAX",
+    "SCOPES_OF_ROLE",
+    "SESSION_LIFE",
+    "Address",
+    "ApiKey",
+    "Company",
+    "CompanyFacts",
+    "CompanyKind",
+    "Decision",
+    "Grant",
+    "KeyState",
+    "Member",
+    "NewMember",
+    "Role",
+    "Session",
+    "StaffRole",
+    "VerificationEntry",
+    "change",
+    "check_facts",
+    "check_key_scopes",
+    "check_roles",
+    "check_until",
+    "check_vat_id",
+    "give_grant",
+    "normal_email",
+    "register",
+    "require_keeper",
+    "require_tradable",
+    "revoke_grant",
+    "revoke_verification",
+    "rotate_key",
+    "scopes_of",
+    "verify",
+]
