@@ -52,7 +52,8 @@ END $$;
 -- consumes its reservation. `p_bodies` has three entries per reservation, in that order.
 CREATE FUNCTION title_post_deal(
     p_deal uuid, p_operator uuid, p_buyer uuid, p_reservations uuid[], p_bodies bytea[], p_secrets jsonb)
-RETURNS TABLE (reservation_id uuid, holding_id uuid, event_id uuid)
+RETURNS TABLE (reservation_id uuid, lot_id uuid, units_lo integer, units_hi integer, seller_id uuid,
+               holding_id uuid, purchase_id uuid, sale_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -67,6 +68,10 @@ BEGIN
         IF cardinality(p_bodies) <> 3 * cardinality(p_reservations) THEN
             RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'deal.entries_missing',
                 DETAIL = 'A deal has three entries for every reservation.';
+        END IF;
+        IF EXISTS (SELECT FROM title_deals d WHERE d.id = p_deal) THEN
+            RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'deal.id_reused',
+                DETAIL = 'This deal was posted already, with other lines.';
         END IF;
         INSERT INTO title_deals (id, lines, operator_id, buyer_id)
         VALUES (p_deal, cardinality(p_reservations), p_operator, p_buyer);
@@ -90,15 +95,17 @@ BEGIN
     RETURN QUERY SELECT * FROM title_deal_lines(p_deal);
 END $$;
 
-CREATE FUNCTION title_deal_lines(p_deal uuid) RETURNS TABLE (reservation_id uuid, holding_id uuid, event_id uuid)
+CREATE FUNCTION title_deal_lines(p_deal uuid)
+RETURNS TABLE (reservation_id uuid, lot_id uuid, units_lo integer, units_hi integer, seller_id uuid,
+               holding_id uuid, purchase_id uuid, sale_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT n.reservation_id, h.id, n.event_id
-      FROM title_reservation_ends n
+    SELECT r.id, r.lot_id, lower(r.units), upper(r.units), r.holder_id, h.id, o.created_by, n.event_id
+      FROM title_deals d
+      JOIN title_reservation_ends n ON n.deal_id = d.id
       JOIN title_reservations r ON r.id = n.reservation_id
-      JOIN title_deals d ON d.id = n.deal_id
       JOIN title_holdings h ON h.created_by = n.event_id AND h.units = r.units
-     WHERE n.deal_id = p_deal
-       AND (cession_scope() IN ('staff', 'system') OR d.buyer_id = cession_company())
+      JOIN title_holdings o ON o.id = h.parent_id
+     WHERE d.id = p_deal AND (cession_scope() IN ('staff', 'system') OR d.buyer_id = cession_company())
      ORDER BY r.lot_id, lower(r.units)
 $$;
 
@@ -176,8 +183,20 @@ BEGIN
     RETURN v_holding;
 END $$;
 
--- A compensating move: units that an earlier transfer or reversal brought to their present owner go back to the
--- one it took them from. Nothing of the past changes.
+-- The holding a transfer made that gave the present owner its title. Over a reversal one looks through to the
+-- transfer before: units that came back from B are the operator's as they were when it sold them to B.
+CREATE FUNCTION title_given_by(p_from title_holdings) RETURNS uuid
+LANGUAGE sql STABLE AS $$
+    SELECT CASE e.kind WHEN 'reversal' THEN q.origin_id ELSE x.id END
+      FROM title_holdings x JOIN title_events e ON e.id = x.created_by
+      LEFT JOIN title_holdings p ON p.id = x.parent_id
+      LEFT JOIN title_holdings b ON b.id = p.origin_id
+      LEFT JOIN title_holdings q ON q.id = b.parent_id
+     WHERE x.id = p_from.origin_id
+$$;
+
+-- A compensating move: units that an earlier transfer brought to their present owner go back to the one it took
+-- them from. Nothing of the past changes.
 CREATE FUNCTION title_reverse(p_lot uuid, p_lo integer, p_hi integer, p_body bytea, p_secrets jsonb) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -196,8 +215,8 @@ BEGIN
     v_from := title_holding_at(p_lot, v_body->'in');
     SELECT p.party_id INTO v_previous
       FROM title_events e JOIN title_holdings o ON o.created_by = e.id JOIN title_holdings p ON p.id = o.parent_id
-     WHERE e.leaf_hash = title_unb64(v_body->>'reverses') AND e.kind = 'transfer' AND o.units @> v_units
-       AND o.party_id = v_from.party_id AND p.party_id <> o.party_id;
+     WHERE e.leaf_hash = title_unb64(v_body->>'reverses') AND e.kind = 'transfer'
+       AND o.id = title_given_by(v_from) AND o.units @> v_units AND o.party_id = v_from.party_id;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'reversal.not_of_this',
             DETAIL = 'The entry to reverse did not bring these units to their present holder.';
@@ -279,7 +298,7 @@ END $$;
 -- The path of a holding, owner by owner, back to the first sale. One step per owner: from a holding to where its
 -- owner's title began, and over that entry to the owner before.
 CREATE FUNCTION title_chain(p_holding uuid)
-RETURNS TABLE (step integer, holding_id uuid, party_id uuid, kind text, units_lo integer, units_hi integer,
+RETURNS TABLE (step integer, holding_id uuid, lot_id uuid, party_id uuid, kind text, units_lo integer, units_hi integer,
                event_id uuid, event_kind text, leaf_hash bytea, recorded_at timestamptz,
                declaration_hash bytea, declared_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -291,8 +310,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         UNION ALL
         SELECT p.step + 1, o.id, o.party_id, o.kind, o.created_by, o.parent_id
           FROM path p JOIN title_holdings b ON b.id = p.parent_id JOIN title_holdings o ON o.id = b.origin_id)
-    SELECT p.step, p.id, p.party_id, p.kind, lower(h.units), upper(h.units), e.id, e.kind, e.leaf_hash,
-           e.recorded_at, d.leaf_hash, d.recorded_at
+    SELECT p.step, p.id, h.lot_id, p.party_id, p.kind, lower(h.units), upper(h.units), e.id, e.kind,
+           e.leaf_hash, e.recorded_at, d.leaf_hash, d.recorded_at
       FROM path p JOIN title_events e ON e.id = p.created_by
       JOIN title_holdings h ON h.id = p_holding
       LEFT JOIN title_spends s ON s.event_id = e.id

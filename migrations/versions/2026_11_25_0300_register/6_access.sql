@@ -10,7 +10,7 @@ BEGIN
     END LOOP;
     FOR v_function IN SELECT p.oid::regprocedure FROM pg_proc p
                        WHERE p.pronamespace = 'public'::regnamespace AND starts_with(p.proname, 'title_')
-                         AND p.prosecdef LOOP
+                         AND (p.prosecdef OR p.proname = 'title_now') LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO cession_app', v_function);
     END LOOP;
 END $$;
