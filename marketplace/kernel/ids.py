@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from marketplace.kernel.text import END
+
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE_OF: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 _TEXT_LENGTH: Final = 26
@@ -20,7 +22,7 @@ class InvalidId(ValueError):
 
 def pattern(prefix: str) -> str:
     """Give the regular expression of a text id, for schemas."""
-    return f"^{prefix}_{SUFFIX_PATTERN}$"
+    return f"^{prefix}_{SUFFIX_PATTERN}{END}"
 
 
 def format_id(prefix: str, value: UUID) -> str:
