@@ -106,6 +106,7 @@ class LedgerLink:
             self._connection = await asyncpg.connect(
                 self._url, timeout=10, server_settings={"application_name": "cession-jobs"}
             )
+            log.info("jobs.connected")
             await self._connection.add_listener(CHANNEL, lambda *_: self._wake())
         return self._connection
 

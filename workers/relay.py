@@ -13,12 +13,13 @@ from typing import Final, TypeVar
 import pika.exceptions
 import structlog
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
-from dramatiq.errors import ConnectionError as BrokerConnectionError
+from dramatiq.errors import BrokerConnectionError
 
 from marketplace.infra.jobs.delivery import Delivery
 from marketplace.infra.settings import Settings
 from workers.broker import POLL_SECONDS, LedgerLink, message_for
 from workers.registration import QUEUES, broker_queue
+from workers.waiting import first_of
 
 BATCH: Final = 256
 RETRY_SECONDS: Final = 2.0
@@ -107,15 +108,3 @@ class Relay:
             await self._link.hand_back([job.job_id for job in jobs[sent:]])
             return RETRY_SECONDS
         return 0
-
-
-async def first_of(*events: asyncio.Event, seconds: float) -> None:
-    """Wait until one of the events is set, at most `seconds`."""
-    if seconds <= 0 or any(event.is_set() for event in events):
-        await asyncio.sleep(0)
-        return
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from marketplace.infra.jobs.ledger import NewJob, insert_jobs
 from marketplace.infra.work import Doorbell, WorkSource
-from workers.relay import first_of
+from workers.waiting import first_of
 
 SLOTS_MAX: Final = 1000
 TICK_SECONDS_MAX: Final = 30.0
