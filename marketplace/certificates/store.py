@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, or_, select, text
+from sqlalchemy import bindparam, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from marketplace.certificates.domain import Certificate, Paper, Status
+from marketplace.certificates.domain.certificate import Certificate, Paper, Status
 from marketplace.certificates.tables import certificate_ends, certificate_papers, certificates
 from marketplace.documents.registry import CERTIFICATE
 
@@ -37,9 +37,6 @@ _SELECT: Final = select(
     certificates.outerjoin(certificate_ends, certificate_ends.c.certificate_id == certificates.c.id)
 )
 _ONE: Final = _SELECT.where(certificates.c.id == bindparam("certificate_id"))
-_OF_ORDER: Final = _SELECT.where(certificates.c.order_id == bindparam("order_id")).order_by(
-    certificates.c.id
-)
 _INSERT: Final = insert(certificates)
 _INSERT_END: Final = insert(certificate_ends)
 _INSERT_PAPER: Final = upsert(certificate_papers).on_conflict_do_nothing()
@@ -77,27 +74,13 @@ async def select_certificate(
 
 
 async def select_page(
-    connection: AsyncConnection, company_id: UUID | None, before: UUID | None, limit: int
+    connection: AsyncConnection, before: UUID | None, limit: int
 ) -> list[Certificate]:
-    """Load up to `limit + 1` certificates the caller may see, newest first.
-
-    With `company_id` only those the company holds or sold; without it also those that were granted.
-    """
+    """Load up to `limit + 1` certificates that row security lets the caller see, newest first."""
     statement = _SELECT.order_by(certificates.c.id.desc()).limit(limit + 1)
-    if company_id is not None:
-        statement = statement.where(
-            or_(certificates.c.holder_id == company_id, certificates.c.seller_id == company_id)
-        )
     if before is not None:
         statement = statement.where(certificates.c.id < before)
     return [_certificate(row) for row in await connection.execute(statement)]
-
-
-async def select_of_order(connection: AsyncConnection, order_id: UUID) -> list[Certificate]:
-    """Load the certificates of an order."""
-    return [
-        _certificate(row) for row in await connection.execute(_OF_ORDER, {"order_id": order_id})
-    ]
 
 
 async def select_by_code(connection: AsyncConnection, code: str) -> Any | None:

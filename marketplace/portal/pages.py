@@ -1,10 +1,13 @@
-"""How a page is made: a Jinja2 template, escaped, with headers that allow nothing from elsewhere."""
+"""How a page is made: a template in the reader's language, escaped, with headers that allow nothing from elsewhere."""
 
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from litestar import Response
+from litestar import Request, Response
+
+from marketplace.infra.render.texts import Texts, read_catalogue
+from marketplace.kernel.language import DEFAULT, preferred
 
 TEMPLATES: Final = Path(__file__).parents[2] / "templates"
 
@@ -15,6 +18,12 @@ SECURITY_HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
 }
 
+TEXTS: Final = {
+    file.parent.parent.name: Texts(read_catalogue(file))
+    for file in sorted((TEMPLATES / "locales").glob("*/LC_MESSAGES/portal.po"))
+}
+"""The languages of the pages: each one that has a catalogue."""
+
 _environment: Final = Environment(
     loader=FileSystemLoader(TEMPLATES),
     autoescape=True,
@@ -24,9 +33,18 @@ _environment: Final = Environment(
 )
 
 
-def page(template: str, status: int = 200, **values: Any) -> Response[str]:
-    """Render `templates/portal/<template>` as an HTML answer."""
-    text = _environment.get_template(f"portal/{template}").render(**values)
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """Choose the page language from what the browser asks for."""
+    return preferred(request.headers.get("accept-language", ""), TEXTS.keys())
+
+
+def page(
+    template: str, *, status: int = 200, language: str = DEFAULT, **values: Any
+) -> Response[str]:
+    """Render `templates/portal/<template>` as an HTML answer; the template writes texts as `{{ t.gettext("id") }}`."""
+    text = _environment.get_template(f"portal/{template}").render(
+        language=language, t=TEXTS[language], **values
+    )
     return Response(
         content=text, media_type="text/html", status_code=status, headers=SECURITY_HEADERS
     )

@@ -70,6 +70,7 @@ class PublicFacts(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     issued_at: datetime
     product: str
+    version: str
     metric: str
     quantity: int
     programme: str
@@ -123,15 +124,15 @@ def revoke(certificate: Certificate, reason: str) -> Certificate:
     return msgspec.structs.replace(certificate, status=Status.REVOKED, status_reason=reason)
 
 
-def public_facts(certificate: Certificate, checked_at: datetime) -> PublicFacts:
+def public_facts(facts: CertificateView, status: Status, checked_at: datetime) -> PublicFacts:
     """Give what may be public."""
-    facts = certificate.facts
     licence = facts.licences[0]
     return PublicFacts(
-        number=certificate.number,
-        status=certificate.status,
-        issued_at=certificate.issued_at,
-        product=f"{licence.product} {licence.version}".strip(),
+        number=facts.number,
+        status=status,
+        issued_at=facts.issued_at,
+        product=licence.product,
+        version=licence.version,
         metric=licence.metric,
         quantity=facts.quantity,
         programme=facts.source.programme,
