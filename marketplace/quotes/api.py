@@ -1,0 +1,85 @@
+"""Routes of quotes. Accepting one makes an order, so that route is the orders' (`/v1/quotes/{id}/acceptance`)."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from litestar import Controller, get, post
+from litestar.params import Parameter
+
+from marketplace.infra.access import company
+from marketplace.infra.http.answers import Answer
+from marketplace.infra.http.etags import etag_of
+from marketplace.infra.http.parameters import Cursor, Limit, path_id
+from marketplace.infra.settings import Settings
+from marketplace.infra.work import Work
+from marketplace.kernel.ids import pattern
+from marketplace.kernel.paging import LIMIT_DEFAULT
+from marketplace.quotes import service
+from marketplace.quotes.domain.quote import PriceTerms, Quote
+from marketplace.quotes.schemas import QuoteOut, QuotePage, QuoteRequest
+from marketplace.quotes.service import QuoteTerms
+
+QuoteId = Annotated[str, Parameter(pattern=pattern("qte"), description="Id of a quote")]
+
+
+class QuoteController(Controller):
+    """What a buyer needs, priced and reserved."""
+
+    path = "/v1/quotes"
+    tags = ("quotes",)
+
+    @post(
+        operation_id="request_quote",
+        opt={"access": company("quotes:write", verified=True)},
+    )
+    async def request_quote(
+        self, work: Work, settings: Settings, data: QuoteRequest
+    ) -> Answer[QuoteOut]:
+        """Get the cheapest licences for your need at once; they stay reserved for you until `expires_at`."""
+        asked = [line.to_asked(place) for place, line in enumerate(data.lines)]
+        return _answer(await service.request_quote(work, asked, terms_of(settings)), work)
+
+    @get(operation_id="list_quotes", opt={"access": company("quotes:read")})
+    async def list_quotes(
+        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+    ) -> QuotePage:
+        """List your quotes, newest first."""
+        page = await service.list_quotes(work, cursor, limit)
+        return QuotePage([QuoteOut.of(quote, work.now) for quote in page.items], page.next_cursor)
+
+    @get(
+        "/{quote_id:str}",
+        operation_id="load_quote",
+        opt={"access": company("quotes:read")},
+    )
+    async def load_quote(self, work: Work, quote_id: QuoteId) -> Answer[QuoteOut]:
+        """Look at one quote."""
+        return _answer(await service.load_quote(work, path_id("qte", quote_id)), work)
+
+    @post(
+        "/{quote_id:str}/decline",
+        operation_id="decline_quote",
+        status_code=200,
+        opt={"access": company("quotes:write"), "refusals": (410,)},
+    )
+    async def decline_quote(self, work: Work, quote_id: QuoteId) -> Answer[QuoteOut]:
+        """Turn a quote down; its licences are free for others at once."""
+        return _answer(await service.decline_quote(work, path_id("qte", quote_id)), work)
+
+
+def terms_of(settings: Settings) -> QuoteTerms:
+    """Give the terms this installation quotes on."""
+    return QuoteTerms(
+        price=PriceTerms(
+            currency=settings.currency,
+            fee_bp=settings.buyer_fee_bp,
+            operator_country=settings.operator_country,
+        ),
+        valid_for=timedelta(seconds=settings.quote_valid_seconds),
+    )
+
+
+def _answer(quote: Quote, work: Work) -> Answer[QuoteOut]:
+    body = QuoteOut.of(quote, work.now)
+    version = quote.version if body.state is quote.state else quote.version + 1
+    return Answer(body, headers={"etag": etag_of(quote.id, version)})
