@@ -9,11 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from marketplace.infra import migrations
 from marketplace.infra.embedded_files import PostgresUnavailableError
 from marketplace.infra.installation import owner_url, running_database
 from marketplace.infra.log import configure_logging
-from marketplace.infra.settings import Settings, SettingsError, load_settings
+from marketplace.infra.settings import PREFIX, Settings, SettingsError, load_settings
 
 EXIT_OK = 0
 EXIT_REFUSED = 2
@@ -64,11 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Command = chosen.run
     try:
         settings = load_settings(os.environ)
-        configure_logging(settings, chosen.command)
+        configure_logging(for_people(settings), chosen.command)
         return command(settings, chosen)
     except (SettingsError, PostgresUnavailableError, ServeError) as problem:
         print(f"cession: {problem}", file=sys.stderr)
         return EXIT_REFUSED
+
+
+def for_people(settings: Settings) -> Settings:
+    """Log for the reader of a terminal, unless the settings say otherwise."""
+    if PREFIX + "LOG_FORMAT" in os.environ or not sys.stderr.isatty():
+        return settings
+    return replace(settings, log_format="console")
 
 
 def _add(
