@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.infra.render.port import Renderer
 from marketplace.infra.settings import Settings
 from marketplace.infra.storage import Storage
 from marketplace.infra.work import Work
@@ -89,6 +90,7 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: Settings
     storage: Storage
+    renderer: Renderer
 
 
 EffectFunction = Callable[..., Awaitable[None]]
@@ -98,7 +100,10 @@ RecordFunction = Callable[[Work, Any, Any], Awaitable[None]]
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """An actor whose whole effect is in the database: `function(work, **ids)`."""
+    """An actor whose whole effect is in the database: `function(work, **ids)`.
+
+    A parameter `settings` receives how this installation runs, for example its public address.
+    """
 
     name: str
     limits: Limits
@@ -107,6 +112,10 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     def takes(self) -> Mapping[str, type]:
         """Give the ids the actor takes, with their types."""
         return _id_parameters(self.function)
+
+    def wants_settings(self) -> bool:
+        """Tell whether the function has a parameter `settings`."""
+        return "settings" in inspect.signature(self.function).parameters
 
 
 class Outward(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,5 +193,5 @@ def load_actors() -> Actors:
 
 def _id_parameters(function: Callable[..., Any]) -> Mapping[str, type]:
     hints = get_type_hints(function)
-    _work, *ids = inspect.signature(function).parameters
-    return {name: hints[name] for name in ids}
+    _work, *others = inspect.signature(function).parameters
+    return {name: hints[name] for name in others if hints[name] is not Settings}

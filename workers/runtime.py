@@ -126,7 +126,11 @@ class Runtime:
             if taken is None:
                 return Outcome.DUPLICATE
             await self._begin(actor, run, work, taken)
-            await actor.function(work, **arguments_for(actor, taken.args))
+            ids = arguments_for(actor, taken.args)
+            if actor.wants_settings():
+                await actor.function(work, settings=self._tools.settings, **ids)
+            else:
+                await actor.function(work, **ids)
         return Outcome.DONE
 
     async def _outward(self, actor: Outward, run: _Run) -> Outcome:

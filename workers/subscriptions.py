@@ -9,6 +9,45 @@ from typing import Final
 
 from marketplace.infra.work import Subscription
 
-SUBSCRIPTIONS: Final[Mapping[str, tuple[Subscription, ...]]] = {}
+SUBSCRIPTIONS: Final[Mapping[str, tuple[Subscription, ...]]] = {
+    "valuation.requested.v1": (Subscription("valuations.compute"),),
+    # The contract stands: every seller is asked for its declaration.
+    "order.placed.v1": (Subscription("transfers.prepare", "light"),),
+    "order.cancelled.v1": (Subscription("transfers.void", "light"),),
+    # Whichever comes last, the payment or the last declaration, moves the title and certifies it.
+    "order.paid.v1": (Subscription("certificates.complete_order", "light"),),
+    "declaration.signed.v1": (Subscription("certificates.complete_order", "light"),),
+    "certificate.issued.v1": (Subscription("certificates.render", "heavy"),),
+    # Units the register freed by its own clock go back to the catalogue.
+    "register.reservations_expired.v1": (Subscription("listings.refresh_units", "light"),),
+}
 
-NO_FOLLOW_UP: Final[Mapping[str, str]] = {}
+NO_FOLLOW_UP: Final[Mapping[str, str]] = {
+    "company.registered.v1": "staff look at the list of unverified companies",
+    "company.verified.v1": "the company sees it at its next request",
+    "company.verification_ended.v1": "checked at every request that trades",
+    "grant.given.v1": "row level security reads the grant itself",
+    "grant.revoked.v1": "row level security reads the grant itself",
+    "listing.submitted.v1": "the review is opened in the same transaction",
+    "listing.published.v1": "valued with all others at night and whenever the seller looks",
+    "listing.sent_back.v1": "the seller reads the reasons at the listing",
+    "listing.rejected.v1": "the seller reads the reasons at the listing",
+    "listing.withdrawn.v1": "free units were surrendered in the same transaction",
+    "listing.sold_out.v1": "the catalogue row changed in the same transaction",
+    "listing.expired.v1": "free units were surrendered in the same transaction",
+    "quote.offered.v1": "it ends by the clock, see schedule.py",
+    "quote.accepted.v1": "the order is placed in the same transaction",
+    "quote.declined.v1": "units were released in the same transaction",
+    "quote.expired.v1": "units were released in the same transaction",
+    "order.fulfilled.v1": "the certificate was issued in the same transaction",
+    "register.units_held.v1": "the register itself refuses to move them",
+    "register.hold_lifted.v1": "the register itself allows them again",
+    "register.units_retired.v1": "whoever retires them refreshes the listing",
+    "register.units_reversed.v1": "staff decide about the papers",
+    "transfer.prepared.v1": "the seller finds it in its list of transfers",
+    "transfer.posted.v1": "the certificate was issued in the same transaction",
+    "transfer.voided.v1": "the register released the units with the order",
+    "certificate.rendered.v1": "whoever waits polls the certificate",
+    "certificate.revoked.v1": "the public page reads the status itself",
+    "valuation.computed.v1": "whoever waits polls the valuation",
+}

@@ -14,19 +14,22 @@ import contextlib
 import logging
 import resource
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import dramatiq
 import msgspec
 import structlog
+import uvloop
 from dramatiq.asyncio import EventLoopThread
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.middleware import Middleware, ShutdownNotifications, TimeLimit
 from dramatiq.middleware.threading import Interrupt
 
+from marketplace.infra.render.pool import RenderPool
 from marketplace.infra.settings import Settings
 from workers.broker import LedgerBroker, LedgerLink
 from workers.parts import close_parts, open_parts, process_name
@@ -71,11 +74,16 @@ class WorkerProcess:
         self._actors = actors
         self._threads = {queue: _threads(settings, queue) for queue in queues}
         self._loop_thread = EventLoopThread(logging.getLogger("workers.loop"))
+        self._loop_thread.loop.close()
+        self._loop_thread.loop = uvloop.new_event_loop()
         # The thread must not outlive the main one: with dramatiq's own, a second SIGTERM that ends
         # the main thread leaves a process that hangs until somebody kills it.
         self._loop_thread.daemon = True
         self._parts = open_parts(settings, sum(self._threads.values()) + 1)
-        tools = Tools(settings=settings, storage=self._parts.storage)
+        self._renderer = RenderPool(
+            Path(settings.data_dir) / "fonts", processes=settings.render_processes
+        )
+        tools = Tools(settings=settings, storage=self._parts.storage, renderer=self._renderer)
         self._runtime = Runtime(self._parts.source, actors, tools, process_name())
         self._link = LedgerLink(settings.database_url, settings.job_lease_seconds)
         self._lanes: list[Lane] = []
@@ -85,6 +93,9 @@ class WorkerProcess:
         self._loop_thread.start(timeout=LOOP_START_SECONDS_MAX)
         if not self._settings.broker_url:
             self._call(self._link.open())
+        if "heavy" in self._threads:
+            # Not awaited: light jobs need not wait for fonts, and a paper waits for its process.
+            self._warming = self._later(self._renderer.start())
         for queue, threads in self._threads.items():
             self._lanes.append(self._open_lane(queue, threads))
         for lane in self._lanes:
@@ -112,6 +123,7 @@ class WorkerProcess:
             self._call(asyncio.wait_for(self._runtime.idle(), CLOSE_SECONDS_MAX))
         for lane in self._lanes:
             lane.broker.close()
+        self._call(self._renderer.close())
         self._call(self._link.close())
         self._call(close_parts(self._parts))
         self._loop_thread.stop()  # type: ignore[no-untyped-call]  # dramatiq is half typed
@@ -121,6 +133,11 @@ class WorkerProcess:
         """Log the greatest size so far (resident, in MB) and the number of deliveries run."""
         largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         log.info("worker.size", resident_mb_max=largest, deliveries=self._runtime.deliveries_run)
+
+    def _later(self, coroutine: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None]:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop_thread.loop)
+        future.add_done_callback(_log_failed_start)
+        return future
 
     def _call(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop_thread.loop).result()
@@ -171,6 +188,11 @@ class WorkerProcess:
 
     def _refuse(self, actor_name: str, job_id: UUID) -> None:
         self._call(self._runtime.refuse_unknown(actor_name, job_id))
+
+
+def _log_failed_start(started: concurrent.futures.Future[None]) -> None:
+    if not started.cancelled() and started.exception() is not None:
+        log.error("worker.renderer_not_started", exc_info=started.exception())
 
 
 def _threads(settings: Settings, queue: str) -> int:

@@ -67,7 +67,7 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
 
     Runs after each payment and each declaration; whichever comes last completes the order, and only once.
     """
-    order = await orders.lock_order(work, order_id)
+    order = await orders.load_order(work, order_id, lock=True)
     operator = await parties.operator(work)
     known = await _companies_of(work, order)
     posted = await transfers.post_order(work, order, known, operator)

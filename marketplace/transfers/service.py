@@ -12,8 +12,7 @@ from marketplace.kernel.errors import NotFound
 from marketplace.kernel.paging import Page, decode_cursor, page_of
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.orders import service as orders
-from marketplace.orders.domain import Order
-from marketplace.orders.domain import State as OrderState
+from marketplace.orders.domain import Order, OrderState
 from marketplace.parties import service as parties
 from marketplace.parties.domain import Company
 from marketplace.register import service as register
@@ -39,7 +38,7 @@ class PostedTransfer(msgspec.Struct, frozen=True):
 async def prepare_transfers(work: Work, order_id: UUID) -> None:
     """Make one pending transfer per seller's lot of a placed order; again is harmless."""
     order = await orders.load_order(work, order_id)
-    if order.state is not OrderState.PLACED and order.state is not OrderState.PAID:
+    if order.state not in (OrderState.PLACED, OrderState.PAID):
         return
     prepared = _transfers_of(work, order)
     if await store.insert_transfers(work.connection, prepared) == 0:
@@ -188,7 +187,7 @@ def _transfers_of(work: Work, order: Order) -> list[Transfer]:
             lot_id=lot_id,
             seller_id=first[lot_id].seller_id,
             buyer_id=order.buyer_id,
-            product=first[lot_id].product,
+            product=first[lot_id].product.key,
             quantity=quantities[lot_id],
             reservation_ids=tuple(held),
             state=State.PENDING,
