@@ -9,6 +9,7 @@ from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from marketplace.certificates.api import CertificateController
 from marketplace.infra.http.answers import Answer, on_replay
 from marketplace.infra.http.contract import openapi_config
 from marketplace.infra.http.idempotency import Replay
@@ -16,13 +17,35 @@ from marketplace.infra.http.limits import LimitMiddleware
 from marketplace.infra.http.problems import HANDLERS
 from marketplace.infra.http.session import Admission
 from marketplace.infra.http.trace import TraceMiddleware
+from marketplace.infra.jobs.api import JobController
 from marketplace.infra.settings import Settings
 from marketplace.infra.storage import Storage
 from marketplace.infra.work import Doorbell, Subscription, WorkSource
 from marketplace.kernel.clock import Clock, Ids
+from marketplace.orders.api import OrderController
+from marketplace.orders.api import OrderController
 from marketplace.parties import service as parties
+from marketplace.parties.api import CONTROLLERS as PARTIES
+from marketplace.quotes.api import QuoteController
+from marketplace.settlements.api import SettlementController
+from marketplace.portal.api import PortalController, static_files
+from marketplace.quotes.api import QuoteController
+from marketplace.settlements.api import SettlementController
+from marketplace.transfers.api import TransferController
+from marketplace.valuations.api import ValuationController
 
-CONTROLLERS: Final[tuple[Any, ...]] = ()
+CONTROLLERS: Final[tuple[Any, ...]] = (
+    *PARTIES,
+    ValuationController,
+    QuoteController,
+    OrderController,
+    SettlementController,
+    TransferController,
+    CertificateController,
+    JobController,
+    PortalController,
+    static_files,
+)
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
