@@ -3,11 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import HeaderParameter, Parameter
 
+from marketplace.infra.settings import Settings
+from marketplace.infra.storage import Storage
+from marketplace.infra.work import View, Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import InvalidId, parse_id
 from marketplace.kernel.paging import LIMIT_MAX
+
+# What a handler is given, as the framework wants it marked; a bare `work: Work` is deprecated there.
+GivenWork = NamedDependency[Work]
+GivenView = NamedDependency[View]
+GivenSettings = NamedDependency[Settings]
+GivenStorage = NamedDependency[Storage]
 
 Cursor = Annotated[
     str | None,
@@ -20,7 +30,7 @@ Cursor = Annotated[
 Limit = Annotated[int, Parameter(description="How many rows at most", ge=1, le=LIMIT_MAX)]
 IfMatch = Annotated[
     str | None,
-    Parameter(header="If-Match", description="The ETag you read; required", max_length=100),
+    HeaderParameter(name="If-Match", description="The ETag you read; required", max_length=100),
 ]
 
 

@@ -27,11 +27,14 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     revoked_at: datetime | None = None
 
+    def is_active(self, now: datetime) -> bool:
+        """Tell whether the grant opens anything at `now`."""
+        return self.revoked_at is None and self.expires_at > now
+
     def covers(self, certificate_id: UUID, now: datetime) -> bool:
         """Tell whether the partner may see this certificate at `now`."""
-        if self.revoked_at is not None or self.expires_at <= now:
-            return False
-        return self.all_certificates or certificate_id in self.certificate_ids
+        listed = self.all_certificates or certificate_id in self.certificate_ids
+        return listed and self.is_active(now)
 
 
 def give_grant(grant: Grant, partner: Company | None) -> tuple[Grant, tuple[Event, ...]]:

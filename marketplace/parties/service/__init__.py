@@ -2,6 +2,7 @@
 
 from marketplace.parties.domain import require_tradable
 from marketplace.parties.service.companies import (
+    Registered,
     change_company,
     create_operator,
     decide_verification,
@@ -21,6 +22,7 @@ from marketplace.parties.service.grants import (
     revoke_grant,
 )
 from marketplace.parties.service.keys import (
+    IssuedKey,
     create_key,
     list_keys,
     load_key,
@@ -37,6 +39,9 @@ from marketplace.parties.service.members import (
     remove_member,
 )
 from marketplace.parties.service.sessions import (
+    Caller,
+    IssuedSession,
+    LoggedIn,
     authenticate,
     forget_old_sessions,
     log_in,
@@ -45,6 +50,11 @@ from marketplace.parties.service.sessions import (
 )
 
 __all__ = [
+    "Caller",
+    "IssuedKey",
+    "IssuedSession",
+    "LoggedIn",
+    "Registered",
     "add_member",
     "authenticate",
     "change_company",

@@ -1,7 +1,6 @@
 """Companies register themselves, change what they say about themselves, and are verified by staff."""
 
 from collections.abc import Collection
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -41,7 +40,7 @@ class Registered(msgspec.Struct, frozen=True):
 
 async def register_company(
     work: Work,
-    kind: Literal[CompanyKind.COMPANY, CompanyKind.PARTNER],
+    kind: CompanyKind,
     facts: CompanyFacts,
     owner: NewMember,
 ) -> Registered:
@@ -137,7 +136,7 @@ async def change_company(
 async def decide_verification(
     work: Work,
     company_id: UUID,
-    decision: Literal[Decision.VERIFIED, Decision.REVOKED],
+    decision: Decision,
     reason: str,
     if_match: str | None,
 ) -> Company:

@@ -48,8 +48,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     company: Company
     member: Member | None
     key: ApiKey | None
-    roles: frozenset[str]
     scopes: frozenset[str]
+    is_staff: bool
+    now: datetime
 
 
 def new_token(work: Work, prefix: str) -> str:
@@ -148,7 +149,12 @@ async def who_am_i(work: Work) -> Caller:
     else:
         key = await store.find_key(work.connection, company.id, _key_id(principal))
     return Caller(
-        company=company, member=member, key=key, roles=principal.roles, scopes=principal.scopes
+        company=company,
+        member=member,
+        key=key,
+        scopes=principal.scopes,
+        is_staff=principal.scope == "staff",
+        now=work.now,
     )
 
 

@@ -1,0 +1,1 @@
+"""Request and response structs of the parties, one module per subject as in `domain`."""
