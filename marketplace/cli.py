@@ -1,4 +1,4 @@
-"""The `cession` command: serve, migrate, staff.
+"""The `cession` command: serve, migrate, health, staff.
 
 Commands run in the checkout. They use the database that the settings name, else the embedded one, and
 say what they do on standard output; a refusal is one line on standard error and exit code 2.
@@ -46,6 +46,16 @@ def migrate(settings: Settings, _: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def health(settings: Settings, _: argparse.Namespace) -> int:
+    """Tell whether the database and the broker of these settings can be reached."""
+    from marketplace.infra.reach import unreachable  # noqa: PLC0415 - as above
+
+    problems = unreachable(settings)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return EXIT_REFUSED if problems else EXIT_OK
+
+
 Command = Callable[[Settings, argparse.Namespace], int]
 
 
@@ -55,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add(commands, "serve", serve)
     _add(commands, "migrate", migrate)
+    _add(commands, "health", health)
     return top
 
 

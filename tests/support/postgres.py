@@ -56,8 +56,9 @@ GRANT EXECUTE ON FUNCTION reset_db() TO cession_app, cession_owner;
 class Cluster:
     """The running cluster, seen from any process of the test run."""
 
-    def __init__(self, socket: str) -> None:
+    def __init__(self, socket: str, programs: str) -> None:
         self.socket = socket
+        self.programs = programs
 
     def url(self, database: str, role: str = APP_ROLE) -> str:
         """Give the address of a database of this cluster."""
@@ -122,12 +123,13 @@ class TestCluster:
     @property
     def cluster(self) -> Cluster:
         """How tests of any process reach it."""
-        url = self.server.url()
-        return Cluster(url.partition("?host=")[2])
+        socket = self.server.url().partition("?host=")[2]
+        return Cluster(socket, str(self.server.programs))
 
     def announce(self) -> None:
         """Tell worker processes, which inherit the environment, where the cluster is."""
-        os.environ[ENVIRONMENT] = json.dumps({"socket": self.cluster.socket})
+        told = {"socket": self.cluster.socket, "programs": self.cluster.programs}
+        os.environ[ENVIRONMENT] = json.dumps(told)
 
     def stop(self) -> None:
         """Stop the server and delete its files."""
@@ -137,7 +139,7 @@ class TestCluster:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-async def connect(url: str) -> Any:  # noqa: ANN401 - the driver ships no types
+async def connect(url: str) -> Any:
     """Open a connection of one's own, past the pool."""
     return await asyncpg.connect(url)
 
@@ -154,4 +156,4 @@ async def execute(url: str, statement: str) -> None:
 def announced_cluster() -> Cluster | None:
     """Give the cluster the controller started, or `None` when this process must start its own."""
     told = os.environ.get(ENVIRONMENT)
-    return Cluster(json.loads(told)["socket"]) if told else None
+    return Cluster(**json.loads(told)) if told else None
