@@ -10,11 +10,9 @@ from litestar.params import Parameter
 from marketplace.infra.access import company
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
-from marketplace.infra.settings import Settings
-from marketplace.infra.work import Work
+from marketplace.infra.http.parameters import Cursor, GivenSettings, GivenWork, Limit, path_id
 from marketplace.kernel.ids import pattern
-from marketplace.kernel.paging import LIMIT_DEFAULT
+from marketplace.kernel.paging import LIMIT_DEFAULT, window_of
 from marketplace.orders import service
 from marketplace.orders.domain import Order
 from marketplace.orders.schemas import OrderOut, OrderPage
@@ -38,7 +36,7 @@ class OrderController(Controller):
         opt={"access": company("quotes:write", verified=True), "refusals": (410,)},
     )
     async def place_order(
-        self, work: Work, settings: Settings, quote_id: QuoteId
+        self, work: GivenWork, settings: GivenSettings, quote_id: QuoteId
     ) -> Answer[OrderOut]:
         """Accept a quote: you get its one order, however often you ask; pay its total by `payment_due_at`."""
         term = timedelta(days=settings.payment_term_days)
@@ -47,10 +45,10 @@ class OrderController(Controller):
 
     @get("/orders", operation_id="list_orders", opt={"access": company("orders:read")})
     async def list_orders(
-        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+        self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> OrderPage:
         """List your orders, newest first."""
-        page = await service.list_orders(work, cursor, limit)
+        page = await service.list_orders(work, window_of(limit, cursor))
         return OrderPage([OrderOut.of(order) for order in page.items], page.next_cursor)
 
     @get(
@@ -58,7 +56,7 @@ class OrderController(Controller):
         operation_id="load_order",
         opt={"access": company("orders:read")},
     )
-    async def load_order(self, work: Work, order_id: OrderId) -> Answer[OrderOut]:
+    async def load_order(self, work: GivenWork, order_id: OrderId) -> Answer[OrderOut]:
         """Look at one order."""
         return _answer(await service.load_order(work, path_id("ord", order_id)), 200)
 

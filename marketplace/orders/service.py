@@ -10,7 +10,7 @@ import structlog
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.money import Money
-from marketplace.kernel.paging import Page, decode_cursor, page_of
+from marketplace.kernel.paging import Page, Window, page_of
 from marketplace.orders import domain as decisions
 from marketplace.orders import store
 from marketplace.orders.domain import FULFILMENT_TERM, Order
@@ -62,12 +62,11 @@ async def load_order(work: Work, order_id: UUID, *, lock: bool = False) -> Order
     return order
 
 
-async def list_orders(work: Work, cursor: str | None, limit: int) -> Page[Order]:
+async def list_orders(work: Work, window: Window) -> Page[Order]:
     """Give the calling company's orders, newest first; staff get those of all companies."""
-    before = decode_cursor(cursor, tuple[UUID])[0] if cursor else store.LATEST
     buyer = None if work.principal.scope == "staff" else work.principal.company
-    found = await store.select_page(work.connection, buyer, before, limit + 1)
-    return page_of(found, limit, lambda order: (str(order.id),))
+    found = await store.select_page(work.connection, buyer, window)
+    return page_of(found, window.limit, lambda order: (str(order.id),))
 
 
 async def mark_paid(work: Work, order_id: UUID, amount: Money) -> Order:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import DateTime, Uuid
 
+from marketplace.kernel.paging import Window
 from marketplace.licensing.catalogue import Metric, Product
 from marketplace.orders.domain import Order, OrderState
 from marketplace.orders.tables import order_lines, orders
@@ -91,7 +92,7 @@ _MOVE: Final = (
         version=bindparam("new_version"),
     )
 )
-LATEST: Final = UUID(int=(1 << 128) - 1)
+_LATEST: Final = UUID(int=(1 << 128) - 1)
 """Sorts after every id: the start of a list that shows the newest first."""
 
 
@@ -163,10 +164,10 @@ async def select_order_of_quote(connection: AsyncConnection, quote_id: UUID) -> 
 
 
 async def select_page(
-    connection: AsyncConnection, buyer_id: UUID | None, before: UUID, most: int
+    connection: AsyncConnection, buyer_id: UUID | None, window: Window
 ) -> list[Order]:
-    """Load up to `most` orders of a company (None: of all), newest first, older than `before`."""
-    values: dict[str, Any] = {"before": before, "most": most}
+    """Load a window of a company's orders (None: of all companies') and one more, newest first."""
+    values: dict[str, Any] = {"before": window.before or _LATEST, "most": window.limit + 1}
     if buyer_id is None:
         return [_order(row) for row in await connection.execute(_PAGE_OF_ALL, values)]
     return [_order(row) for row in await connection.execute(_PAGE, values | {"buyer": buyer_id})]

@@ -4,16 +4,14 @@ from datetime import timedelta
 from typing import Annotated
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from marketplace.infra.access import company
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
-from marketplace.infra.settings import Settings
-from marketplace.infra.work import Work
+from marketplace.infra.http.parameters import Cursor, GivenSettings, GivenWork, Limit, path_id
 from marketplace.kernel.ids import pattern
-from marketplace.kernel.paging import LIMIT_DEFAULT
+from marketplace.kernel.paging import LIMIT_DEFAULT, window_of
 from marketplace.quotes import service
 from marketplace.quotes.domain.quote import PriceTerms, Quote
 from marketplace.quotes.schemas import QuoteOut, QuotePage, QuoteRequest
@@ -33,7 +31,7 @@ class QuoteController(Controller):
         opt={"access": company("quotes:write", verified=True)},
     )
     async def request_quote(
-        self, work: Work, settings: Settings, data: QuoteRequest
+        self, work: GivenWork, settings: GivenSettings, data: JSONBody[QuoteRequest]
     ) -> Answer[QuoteOut]:
         """Get the cheapest licences for your need at once; they stay reserved for you until `expires_at`."""
         asked = [line.to_asked(place) for place, line in enumerate(data.lines)]
@@ -41,10 +39,10 @@ class QuoteController(Controller):
 
     @get(operation_id="list_quotes", opt={"access": company("quotes:read")})
     async def list_quotes(
-        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+        self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> QuotePage:
         """List your quotes, newest first."""
-        page = await service.list_quotes(work, cursor, limit)
+        page = await service.list_quotes(work, window_of(limit, cursor))
         return QuotePage([QuoteOut.of(quote, work.now) for quote in page.items], page.next_cursor)
 
     @get(
@@ -52,7 +50,7 @@ class QuoteController(Controller):
         operation_id="load_quote",
         opt={"access": company("quotes:read")},
     )
-    async def load_quote(self, work: Work, quote_id: QuoteId) -> Answer[QuoteOut]:
+    async def load_quote(self, work: GivenWork, quote_id: QuoteId) -> Answer[QuoteOut]:
         """Look at one quote."""
         return _answer(await service.load_quote(work, path_id("qte", quote_id)), work)
 
@@ -62,12 +60,12 @@ class QuoteController(Controller):
         status_code=200,
         opt={"access": company("quotes:write"), "refusals": (410,)},
     )
-    async def decline_quote(self, work: Work, quote_id: QuoteId) -> Answer[QuoteOut]:
+    async def decline_quote(self, work: GivenWork, quote_id: QuoteId) -> Answer[QuoteOut]:
         """Turn a quote down; its licences are free for others at once."""
         return _answer(await service.decline_quote(work, path_id("qte", quote_id)), work)
 
 
-def terms_of(settings: Settings) -> QuoteTerms:
+def terms_of(settings: GivenSettings) -> QuoteTerms:
     """Give the terms this installation quotes on."""
     return QuoteTerms(
         price=PriceTerms(
@@ -79,7 +77,7 @@ def terms_of(settings: Settings) -> QuoteTerms:
     )
 
 
-def _answer(quote: Quote, work: Work) -> Answer[QuoteOut]:
+def _answer(quote: Quote, work: GivenWork) -> Answer[QuoteOut]:
     body = QuoteOut.of(quote, work.now)
     version = quote.version if body.state is quote.state else quote.version + 1
     return Answer(body, headers={"etag": etag_of(quote.id, version)})

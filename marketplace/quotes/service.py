@@ -10,7 +10,7 @@ import structlog
 
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import Conflict, NotFound
-from marketplace.kernel.paging import Page, decode_cursor, page_of
+from marketplace.kernel.paging import Page, Window, page_of
 from marketplace.listings import service as listings
 from marketplace.listings.domain.market import Offer, Wanted
 from marketplace.parties import service as parties
@@ -102,12 +102,11 @@ async def load_quote(work: Work, quote_id: UUID) -> Quote:
     return quote
 
 
-async def list_quotes(work: Work, cursor: str | None, limit: int) -> Page[Quote]:
+async def list_quotes(work: Work, window: Window) -> Page[Quote]:
     """Give the calling company's quotes, newest first; staff get those of all companies."""
-    before = decode_cursor(cursor, tuple[UUID])[0] if cursor else store.LATEST
     buyer = None if work.principal.scope == "staff" else work.principal.company
-    found = await store.select_page(work.connection, buyer, before, limit + 1)
-    return page_of(found, limit, lambda quote: (str(quote.id),))
+    found = await store.select_page(work.connection, buyer, window)
+    return page_of(found, window.limit, lambda quote: (str(quote.id),))
 
 
 async def accept_quote(work: Work, quote_id: UUID) -> Accepted:

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from marketplace.kernel.paging import Window
 from marketplace.quotes.domain.need import Asked
 from marketplace.quotes.domain.quote import Price, Quote, QuoteLine, QuoteState
 from marketplace.quotes.domain.vat import Treatment, Vat
@@ -41,7 +42,7 @@ _END: Final = (
         version=bindparam("new_version"),
     )
 )
-LATEST: Final = UUID(int=(1 << 128) - 1)
+_LATEST: Final = UUID(int=(1 << 128) - 1)
 """Sorts after every id: the start of a list that shows the newest first."""
 
 
@@ -85,10 +86,10 @@ async def select_quote(
 
 
 async def select_page(
-    connection: AsyncConnection, buyer_id: UUID | None, before: UUID, most: int
+    connection: AsyncConnection, buyer_id: UUID | None, window: Window
 ) -> list[Quote]:
-    """Load up to `most` quotes of a company (None: of all), newest first, older than `before`."""
-    values: dict[str, Any] = {"before": before, "most": most}
+    """Load a window of a company's quotes (None: of all companies') and one more, newest first."""
+    values: dict[str, Any] = {"before": window.before or _LATEST, "most": window.limit + 1}
     if buyer_id is None:
         return [_quote(row) for row in await connection.execute(_PAGE_OF_ALL, values)]
     return [_quote(row) for row in await connection.execute(_PAGE, values | {"buyer": buyer_id})]
