@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from marketplace.certificates import service
@@ -17,9 +17,14 @@ from marketplace.certificates.schemas import (
 from marketplace.infra.access import PUBLIC, company, staff
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
-from marketplace.infra.storage import Storage
-from marketplace.infra.work import View, Work
+from marketplace.infra.http.parameters import (
+    Cursor,
+    GivenStorage,
+    GivenView,
+    GivenWork,
+    Limit,
+    path_id,
+)
 from marketplace.kernel.ids import SUFFIX_PATTERN, pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT
 
@@ -53,7 +58,7 @@ class CertificateController(Controller):
         opt={"access": company("certificates:read")},
     )
     async def list_certificates(
-        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+        self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> CertificatePage:
         """List the certificates you hold, sold under, or were granted, newest first."""
         page = await service.list_certificates(work, cursor, limit)
@@ -67,8 +72,8 @@ class CertificateController(Controller):
     )
     async def load_certificate(
         self,
-        work: Work,
-        storage: Storage,
+        work: GivenWork,
+        storage: GivenStorage,
         certificate: CertificateOrPaper,
         language: Language = "en",
     ) -> Answer[Any]:
@@ -102,7 +107,7 @@ class CertificateController(Controller):
         opt={"access": staff("admin")},
     )
     async def revoke_certificate(
-        self, work: Work, certificate_id: CertificateId, data: Revocation
+        self, work: GivenWork, certificate_id: CertificateId, data: JSONBody[Revocation]
     ) -> CertificateOut:
         """Declare a certificate invalid; everyone who checks it is told so from now on."""
         revoked = await service.revoke_certificate(
@@ -111,6 +116,6 @@ class CertificateController(Controller):
         return CertificateOut.of(revoked, service.reader_of(work, revoked))
 
     @get("/verifications/{code:str}", operation_id="verify_certificate", opt={"access": PUBLIC})
-    async def verify_certificate(self, view: View, code: Code) -> PublicCertificate:
+    async def verify_certificate(self, view: GivenView, code: Code) -> PublicCertificate:
         """Check a certificate by the code printed on it; no account needed."""
         return PublicCertificate.of(await service.verify_code(view, code))

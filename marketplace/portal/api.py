@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Controller, Litestar, Request, Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, Parameter
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from marketplace.certificates import service as certificates
 from marketplace.infra.access import PUBLIC
 from marketplace.infra.http.contract import describe
-from marketplace.infra.work import View
+from marketplace.infra.http.parameters import GivenView
 from marketplace.kernel.errors import NotFound
 from marketplace.portal.pages import TEMPLATES, language_of, page
 from marketplace.portal.problem_index import problem_index
@@ -48,7 +48,7 @@ class PortalController(Controller):
         return page("problems.html", title="Refusals", entries=entries)
 
     @get("/problems/{code:str}", operation_id="show_problem", sync_to_thread=False)
-    def show_problem(self, code: str) -> Response[str]:
+    def show_problem(self, code: FromPath[str]) -> Response[str]:
         """Show one refusal: the page that `type` of a problem document points to."""
         entry = problem_index().get(code)
         if entry is None:
@@ -75,7 +75,7 @@ class PortalController(Controller):
         opt={**_PUBLIC_PAGE, "guessable": False},
     )
     async def show_verification(
-        self, request: Request[Any, Any, Any], view: View, code: str
+        self, request: Request[Any, Any, Any], view: GivenView, code: FromPath[str]
     ) -> Response[str]:
         """Show the state of a certificate and what may be public of it."""
         language = language_of(request)

@@ -4,12 +4,11 @@ from typing import Annotated
 
 from litestar import Controller, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from marketplace.infra.access import company, staff
 from marketplace.infra.http.answers import Answer
-from marketplace.infra.http.parameters import path_id
-from marketplace.infra.work import Work
+from marketplace.infra.http.parameters import GivenWork, path_id
 from marketplace.kernel.ids import pattern
 from marketplace.settlements import service
 from marketplace.settlements.schemas import PaymentList, PaymentOut, PaymentRequest
@@ -31,7 +30,7 @@ class SettlementController(Controller):
         opt={"access": staff("finance"), "refusals": (410,)},
     )
     async def confirm_payment(
-        self, work: Work, order_id: OrderId, data: PaymentRequest
+        self, work: GivenWork, order_id: OrderId, data: JSONBody[PaymentRequest]
     ) -> Answer[PaymentOut]:
         """Confirm that an order's exact total came in."""
         confirmed = await service.confirm_payment(
@@ -41,7 +40,7 @@ class SettlementController(Controller):
         return Answer(PaymentOut.of(confirmed.payment), status_code=status)
 
     @get(operation_id="list_payments", opt={"access": company("orders:read")})
-    async def list_payments(self, work: Work, order_id: OrderId) -> PaymentList:
+    async def list_payments(self, work: GivenWork, order_id: OrderId) -> PaymentList:
         """List the payments of an order."""
         found = await service.list_payments(work, path_id("ord", order_id))
         return PaymentList([PaymentOut.of(payment) for payment in found])

@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 
 from marketplace.infra.access import PUBLIC, company
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
-from marketplace.infra.work import Work
+from marketplace.infra.http.parameters import Cursor, GivenWork, Limit, path_id
 from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT
 from marketplace.transfers import service
@@ -33,7 +32,7 @@ class TransferController(Controller):
 
     @get("/transfers", operation_id="list_transfers", opt={"access": company("transfers:read")})
     async def list_transfers(
-        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+        self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> TransferPage:
         """List the transfers in which your company sells or buys, newest first."""
         page = await service.list_transfers(work, cursor, limit)
@@ -45,7 +44,7 @@ class TransferController(Controller):
         operation_id="load_transfer",
         opt={"access": company("transfers:read")},
     )
-    async def load_transfer(self, work: Work, transfer_id: TransferId) -> Answer[TransferOut]:
+    async def load_transfer(self, work: GivenWork, transfer_id: TransferId) -> Answer[TransferOut]:
         """Look at one transfer."""
         return _answer(work, await service.load_transfer(work, path_id("trf", transfer_id)))
 
@@ -55,7 +54,7 @@ class TransferController(Controller):
         opt={"access": company("transfers:sign", verified=True), "refusals": (423,)},
     )
     async def sign_declaration(
-        self, work: Work, transfer_id: TransferId, data: DeclarationIn
+        self, work: GivenWork, transfer_id: TransferId, data: JSONBody[DeclarationIn]
     ) -> Answer[TransferOut]:
         """Declare as the seller that use has ended; once the order is paid, the licences move."""
         signed = await service.sign_declaration(work, path_id("trf", transfer_id), data.signing())
@@ -74,6 +73,6 @@ class TransferController(Controller):
         )
 
 
-def _answer(work: Work, transfer: Transfer) -> Answer[TransferOut]:
+def _answer(work: GivenWork, transfer: Transfer) -> Answer[TransferOut]:
     body = TransferOut.of(transfer, work.principal.company_id)
     return Answer(body, headers={"etag": etag_of(transfer.id, transfer.version)})

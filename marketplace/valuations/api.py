@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from marketplace.infra.access import PUBLIC, company
 from marketplace.infra.http.answers import Answer
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
-from marketplace.infra.work import View, Work
+from marketplace.infra.http.parameters import Cursor, GivenView, GivenWork, Limit, path_id
 from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT
 from marketplace.valuations import service
@@ -37,14 +36,16 @@ class ValuationController(Controller):
         status_code=HTTP_202_ACCEPTED,
         opt={"access": company("valuations:write")},
     )
-    async def request_valuation(self, work: Work, data: ValuationRequest) -> Answer[ValuationOut]:
+    async def request_valuation(
+        self, work: GivenWork, data: JSONBody[ValuationRequest]
+    ) -> Answer[ValuationOut]:
         """Ask what licences are worth; poll the resource at `Location` until its state is not `pending`."""
         body = ValuationOut.of(await service.request_valuation(work, data.product, data.quantity))
         return Answer(body, headers={"Location": f"/v1/valuations/{body.id}"})
 
     @get("/valuations", operation_id="list_valuations", opt={"access": company("valuations:read")})
     async def list_valuations(
-        self, work: Work, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+        self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> ValuationPage:
         """List your valuations, newest first."""
         page = await service.list_valuations(work, cursor, limit)
@@ -55,12 +56,12 @@ class ValuationController(Controller):
         operation_id="load_valuation",
         opt={"access": company("valuations:read")},
     )
-    async def load_valuation(self, work: Work, valuation_id: ValuationId) -> ValuationOut:
+    async def load_valuation(self, work: GivenWork, valuation_id: ValuationId) -> ValuationOut:
         """Look at one valuation: its range, grade, method, inputs and day."""
         return ValuationOut.of(await service.load_valuation(work, path_id("val", valuation_id)))
 
     @get("/product-values", operation_id="list_product_values", opt={"access": PUBLIC})
-    async def list_product_values(self, view: View) -> ProductValues:
+    async def list_product_values(self, view: GivenView) -> ProductValues:
         """Look at the newest nightly value of every product."""
         values = await service.list_product_values(view)
         return ProductValues(

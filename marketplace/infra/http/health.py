@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from marketplace.infra.access import PUBLIC
-from marketplace.infra.work import View
+from marketplace.infra.http.parameters import GivenView
 from marketplace.kernel.errors import Unavailable
 
 _PING: Final = text("SELECT 1")
@@ -26,7 +26,7 @@ def health_live() -> dict[str, Any]:
 
 
 @get("/health/ready", opt={"access": PUBLIC}, include_in_schema=False)
-async def health_ready(view: View) -> dict[str, Any]:
+async def health_ready(view: GivenView) -> dict[str, Any]:
     """Tell that the database answers this process; refused with 503 when it does not."""
     try:
         await view.connection.execute(_PING)

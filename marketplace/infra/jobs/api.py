@@ -4,14 +4,16 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 
 from marketplace.infra.access import staff
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
+from marketplace.infra.http.parameters import Cursor, GivenWork, Limit, path_id
 from marketplace.infra.jobs import service
 from marketplace.infra.jobs.schemas import JobRead, StateName, job_read, state_named
-from marketplace.infra.work import Work
+from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT, Page, decode_cursor, page_of
+
+JobPath = Annotated[str, PathParameter(description="Job", pattern=pattern("job"))]
 
 
 class JobController(Controller):
@@ -23,19 +25,21 @@ class JobController(Controller):
     @get("/", operation_id="list_jobs", opt={"access": staff("admin")})
     async def list_jobs(
         self,
-        work: Work,
-        state: Annotated[StateName, Parameter(description="Which jobs")] = "dead",
+        work: GivenWork,
+        in_state: Annotated[
+            StateName, QueryParameter(name="state", description="Which jobs")
+        ] = "dead",
         cursor: Cursor = None,
         limit: Limit = LIMIT_DEFAULT,
     ) -> Page[JobRead]:
         """List jobs of one state, newest first."""
         before = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
-        jobs = await service.list_jobs(work, state_named(state), before, limit + 1)
+        jobs = await service.list_jobs(work, state_named(in_state), before, limit + 1)
         page = page_of(jobs, limit, lambda job: (str(job.id),))
         return Page([job_read(job) for job in page.items], page.next_cursor)
 
     @get("/{job_id:str}", operation_id="read_job", opt={"access": staff("admin")})
-    async def read_job(self, work: Work, job_id: str) -> JobRead:
+    async def read_job(self, work: GivenWork, job_id: JobPath) -> JobRead:
         """Show one job."""
         return job_read(await service.read_job(work, path_id("job", job_id)))
 
@@ -45,6 +49,6 @@ class JobController(Controller):
         opt={"access": staff("admin")},
         status_code=200,
     )
-    async def resend_job(self, work: Work, job_id: str) -> JobRead:
+    async def resend_job(self, work: GivenWork, job_id: JobPath) -> JobRead:
         """Run a dead job again, with all its attempts; needed once its cause is mended."""
         return job_read(await service.resend_job(work, path_id("job", job_id)))
