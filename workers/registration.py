@@ -9,13 +9,14 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Final, get_type_hints
 from uuid import UUID
 
 import msgspec
 
-from marketplace.infra.render.port import Renderer
+from marketplace.infra.render.port import Renderer, RenderFailed
 from marketplace.infra.settings import Settings
 from marketplace.infra.storage import Storage
 from marketplace.infra.work import Work
@@ -72,9 +73,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
         A refusal by the domain says the same thing every time, so repeating it helps nobody.
         Anything else (a lost connection, a deadlock, a defect that a release will mend) is tried
-        again.
+        again, but for a template that cannot be printed: every try costs seconds.
         """
-        if isinstance(error, UnusableArguments):
+        if isinstance(error, UnusableArguments | RenderFailed):
             return True
         refused = isinstance(error, DomainError)
         passing = isinstance(error, (*ALWAYS_RETRIED, *self.retried))
@@ -115,7 +116,7 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
 
     def wants_settings(self) -> bool:
         """Tell whether the function has a parameter `settings`."""
-        return "settings" in inspect.signature(self.function).parameters
+        return _takes_settings(self.function)
 
 
 class Outward(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +192,14 @@ def load_actors() -> Actors:
     return collect(importlib.import_module(f"workers.actors.{name}") for name in names)
 
 
+# Cached: reading a signature takes as long as the rest of a small job's bookkeeping.
+@cache
 def _id_parameters(function: Callable[..., Any]) -> Mapping[str, type]:
     hints = get_type_hints(function)
     _work, *others = inspect.signature(function).parameters
     return {name: hints[name] for name in others if hints[name] is not Settings}
+
+
+@cache
+def _takes_settings(function: Callable[..., Any]) -> bool:
+    return "settings" in inspect.signature(function).parameters

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,6 +20,14 @@ from workers.registration import Actors, Tools, collect
 from workers.runtime import Runtime
 
 Enqueue = Callable[..., Awaitable[UUID]]
+
+
+class NoRenderer:
+    """The probes print nothing."""
+
+    async def render(self, kind: str, version: int, language: str, view: msgspec.Struct) -> bytes:
+        """Fail the test that prints."""
+        raise AssertionError((kind, version, language, view))
 
 
 class Ledger:
@@ -82,4 +91,5 @@ def runtime(
     work_source: WorkSource, actors: Actors, settings: Settings, storage: ContentStorage
 ) -> Runtime:
     """Give the workers' runtime with the probe actors."""
-    return Runtime(work_source, actors, Tools(settings=settings, storage=storage), "test:1")
+    tools = Tools(settings=settings, storage=storage, renderer=NoRenderer())
+    return Runtime(work_source, actors, tools, "test:1")

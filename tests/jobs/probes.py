@@ -4,6 +4,7 @@ import asyncio
 import time
 from uuid import UUID
 
+from marketplace.infra.settings import Settings
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import Conflict, Unavailable
 from workers.registration import Limits, Outward, Tools, effect
@@ -83,6 +84,11 @@ async def follow(work: Work, n: str) -> None:
 @effect("probe.by_id")
 async def by_id(work: Work, company_id: UUID, note: str) -> None:
     work.audit("probe.ran", str(company_id), note)
+
+
+@effect("probe.told")
+async def told(work: Work, n: str, settings: Settings) -> None:
+    work.audit("probe.ran", n, settings.public_url)
 
 
 async def _load(work: Work, n: str) -> str | None:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from marketplace.infra.render.port import RenderFailed
 from marketplace.kernel.errors import (
     Conflict,
     DomainError,
@@ -106,8 +107,9 @@ class TestGivingUp:
         assert not limits.gives_up(NotFound("a.b", "Not yet."), 1)
         assert limits.gives_up(Conflict("a.b", "No."), 1)
 
-    def test_unusable_arguments_give_up_at_once(self) -> None:
-        assert Limits().gives_up(UnusableArguments("x"), 1)
+    @pytest.mark.parametrize("error", [UnusableArguments("x"), RenderFailed("x")])
+    def test_what_no_repetition_can_cure_gives_up_at_once(self, error: Exception) -> None:
+        assert Limits().gives_up(error, 1)
 
 
 class TestLimits:

@@ -43,6 +43,19 @@ class TestEffect:
         assert set(outcomes) == {Outcome.DONE, Outcome.DUPLICATE}
         assert await ledger.effects() == {"1": 1}
 
+    async def test_passing_lock_of_another_claim_does_not_lose_the_delivery(
+        self, runtime: Runtime, ledger: Ledger
+    ) -> None:
+        job_id = await ledger.add("probe.count", n="1")
+        async with ledger.engine.connect() as claiming:
+            await claiming.exec_driver_sql("select 1 from jobs for update")
+            running = asyncio.create_task(runtime.run("probe.count", job_id))
+            await asyncio.sleep(0.03)
+
+            await claiming.rollback()
+
+        assert await running == Outcome.DONE
+
     async def test_ids_arrive_with_their_types_and_extra_ones_are_left_out(
         self, runtime: Runtime, ledger: Ledger
     ) -> None:
@@ -53,6 +66,16 @@ class TestEffect:
 
         assert outcome == Outcome.DONE
         assert await ledger.effects() == {str(company_id): 1}
+
+    async def test_actor_that_asks_for_settings_gets_them(
+        self, runtime: Runtime, ledger: Ledger
+    ) -> None:
+        outcome = await runtime.run("probe.told", await ledger.add("probe.told", n="1"))
+
+        async with ledger.engine.connect() as connection:
+            note = await connection.exec_driver_sql("select note from audit_log")
+            assert note.scalar_one() == "http://127.0.0.1:8080"
+        assert outcome == Outcome.DONE
 
     async def test_jobs_caused_by_a_job_carry_its_trace(
         self, runtime: Runtime, ledger: Ledger
