@@ -1,0 +1,404 @@
+"""What the routes of listings take and give. Quantities are licences, prices are per licence."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Self
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from marketplace.kernel.ids import format_id, pattern
+from marketplace.kernel.money import Money
+from marketplace.kernel.text import CurrencyCode, OptionalShortText, Quantity, ShortText
+from marketplace.licensing.catalogue import Metric, Product, load_catalogue
+from marketplace.licensing.findings import Due, Finding, Outcome
+from marketplace.licensing.positions import (
+    EvidenceKind,
+    FirstSeller,
+    OrderedUnit,
+    SourcePosition,
+    Term,
+)
+from marketplace.licensing.texts import cure_text, finding_text
+from marketplace.licensing.units import unit_of
+from marketplace.listings.domain.listing import Evidence, Listing, State, Submission, Terms
+from marketplace.listings.service import Changes, Draft
+from marketplace.valuations.domain import ValueRange
+
+ListingText = Annotated[str, Meta(pattern=pattern("lst"), description="Listing")]
+ProductKey = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9_]{1,20}-[a-z0-9]{1,10}-[a-z]{1,10}$",
+        examples=["ws_cal-2019-user"],
+        description="Product of the catalogue: family, version, metric",
+    ),
+]
+Slug = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+SharedQuantity = Annotated[int, Meta(ge=0, le=1_000_000, description="Number of licences")]
+Identifiers = Annotated[
+    dict[Slug, ShortText],
+    Meta(
+        max_length=8,
+        description="Further numbers of the programme, for example the licence number of an Open License",
+        examples=[{"licence_number": "87654321"}],
+    ),
+]
+Country = Annotated[
+    str, Meta(pattern="^([A-Z]{2})?$", description="ISO 3166-1 alpha-2", examples=["DE"])
+]
+
+
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The price of one licence, net."""
+
+    amount_minor: Annotated[
+        int, Meta(ge=1, le=10_000_000_000, description="Minor units (cents)", examples=[1890])
+    ]
+    currency: CurrencyCode
+
+    def to_value(self) -> Money:
+        """Give the amount as a value."""
+        return Money(self.amount_minor, self.currency)
+
+
+class PositionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One line of the seller's own agreement or invoice, and how much of it is offered.
+
+    Whatever is left out makes a finding, never a pass.
+    """
+
+    product: ProductKey
+    programme: Annotated[Slug, Meta(description="How it was bought", examples=["open_license"])]
+    acquired: Quantity
+    offered: Quantity
+    retained: Annotated[SharedQuantity, Meta(description="Licences kept and still in use")] = 0
+    sold_earlier: Annotated[
+        SharedQuantity, Meta(description="Licences sold before, outside this marketplace")
+    ] = 0
+    agreement_number: Annotated[
+        OptionalShortText,
+        Meta(description="The programme's main number as printed", examples=["61234567"]),
+    ] = ""
+    identifiers: Identifiers = {}
+    part_number: Annotated[OptionalShortText, Meta(examples=["R18-05768"])] = ""
+    country: Annotated[Country, Meta(description="Country of the first sale")] = ""
+    first_sold_on: Annotated[date | None, Meta(description="Date of the first sale")] = None
+    first_seller: FirstSeller = FirstSeller.UNKNOWN
+    free_of_charge: bool = False
+    segment: Annotated[Slug, Meta(description="Price segment", examples=["commercial"])] = (
+        "commercial"
+    )
+    term: Term = Term.UNKNOWN
+    paid_in_full: bool = False
+    term_end_on: Annotated[
+        date | None, Meta(description="Last day of the first enrolment term")
+    ] = None
+    sa_ended_on: Annotated[
+        date | None, Meta(description="Last day of Software Assurance, for suites")
+    ] = None
+    ordered_unit: OrderedUnit = OrderedUnit.LICENCE
+    pack_size: Annotated[int, Meta(ge=2, le=1_000)] | None = None
+    key_only: Annotated[bool, Meta(description="Only a product key is there")] = False
+
+    def to_value(self) -> SourcePosition:
+        """Give the position as a value.
+
+        Raises:
+            Malformed: `product.unknown`.
+        """
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        return SourcePosition(**{**given, "product": load_catalogue().product(self.product)})
+
+    @classmethod
+    def of(cls, position: SourcePosition) -> Self:
+        """Write a position."""
+        shown = {name: getattr(position, name) for name in cls.__struct_fields__}
+        return cls(**{**shown, "product": position.product.key})
+
+
+class ListingDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A new listing."""
+
+    position: PositionBody
+    unit_price: Price
+    smallest_quantity: Annotated[Quantity, Meta(description="Fewest licences sold at once")]
+    expires_at: Annotated[datetime, Meta(tz=True, description="Last moment of the offer")]
+
+    def to_value(self) -> Draft:
+        """Give the draft as a value."""
+        terms = Terms(
+            unit_price=self.unit_price.to_value(),
+            smallest_quantity=self.smallest_quantity,
+            expires_at=self.expires_at,
+        )
+        return Draft(self.position.to_value(), terms)
+
+
+class ListingChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; fields left out stay. A position is replaced whole."""
+
+    position: PositionBody | UnsetType = UNSET
+    unit_price: Price | UnsetType = UNSET
+    smallest_quantity: Quantity | UnsetType = UNSET
+    expires_at: Annotated[datetime, Meta(tz=True)] | UnsetType = UNSET
+
+    def to_value(self) -> Changes:
+        """Give the change as a value."""
+        return Changes(
+            position=self.position.to_value() if self.position is not UNSET else None,
+            unit_price=self.unit_price.to_value() if self.unit_price is not UNSET else None,
+            smallest_quantity=self.smallest_quantity
+            if self.smallest_quantity is not UNSET
+            else None,
+            expires_at=self.expires_at if self.expires_at is not UNSET else None,
+        )
+
+
+class FindingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What one condition found, and what cures it."""
+
+    rule: Annotated[str, Meta(examples=["C05"])]
+    code: Annotated[str, Meta(examples=["c05.not_vested"])]
+    outcome: Outcome
+    due: Annotated[Due, Meta(description="The step that waits for it")]
+    text: str
+    cure: Annotated[str, Meta(description="What to do about it; empty when nothing can be done")]
+    evidence_kinds: Annotated[list[EvidenceKind], Meta(description="Any one of these papers helps")]
+    confirmed: Annotated[bool, Meta(description="False: rests on something no source states")]
+    checked_on: date
+    recheck_on: Annotated[date | None, Meta(description="Time alone may change it from this day")]
+    rule_set_version: str
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        """Write a finding with its sentences."""
+        return cls(
+            rule=finding.rule_id,
+            code=finding.code,
+            outcome=finding.outcome,
+            due=finding.due,
+            text=finding_text(finding),
+            cure=cure_text(finding),
+            evidence_kinds=list(finding.evidence_kinds),
+            confirmed=finding.confirmed,
+            checked_on=finding.checked_on,
+            recheck_on=finding.recheck_on,
+            rule_set_version=finding.rule_set_version,
+        )
+
+
+class Findings(msgspec.Struct, frozen=True):
+    """All findings, in rule order."""
+
+    items: list[FindingOut]
+
+
+class EvidenceOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A paper of a listing."""
+
+    id: Annotated[str, Meta(pattern=pattern("evi"))]
+    kind: EvidenceKind
+    file_name: str
+    media_type: str
+    size_bytes: int
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    uploaded_at: datetime
+
+    @classmethod
+    def of(cls, paper: Evidence) -> Self:
+        """Write a paper."""
+        return cls(
+            id=format_id("evi", paper.id),
+            kind=paper.kind,
+            file_name=paper.file_name,
+            media_type=paper.media_type,
+            size_bytes=paper.size_bytes,
+            sha256=paper.sha256,
+            uploaded_at=paper.uploaded_at,
+        )
+
+
+class EvidenceList(msgspec.Struct, frozen=True):
+    """The papers of a listing, oldest first."""
+
+    items: list[EvidenceOut]
+
+
+class ListingValue(msgspec.Struct, frozen=True, kw_only=True):
+    """What one licence is worth: 10 %, 50 % and 90 % points."""
+
+    low_minor: int
+    mid_minor: int
+    high_minor: int
+    currency: str
+    grade: str
+    method: str
+    as_of_on: date
+
+    @classmethod
+    def of(cls, value: ValueRange) -> Self:
+        """Write a value."""
+        return cls(**{name: getattr(value, name) for name in cls.__struct_fields__})
+
+
+class ListingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A listing as its seller and the operator see it."""
+
+    id: ListingText
+    company_id: Annotated[str, Meta(pattern=pattern("cmp"))]
+    state: State
+    product_name: str
+    position: PositionBody
+    unit_price: Price
+    smallest_quantity: int
+    unit_size: Annotated[int, Meta(description="Licences are sold in multiples of this (C10)")]
+    expires_at: datetime
+    available_quantity: Annotated[int, Meta(description="Licences free to be bought now")]
+    lot_id: Annotated[str | None, Meta(description="Its lot in the register, once approved")]
+    note: Annotated[str, Meta(description="What the reviewer wrote to the seller")]
+    created_at: datetime
+    changed_at: datetime
+    submitted_at: datetime | None
+    published_at: datetime | None
+    ended_at: datetime | None
+    value: Annotated[ListingValue | None, Meta(description="None: this product cannot be valued")]
+
+    @classmethod
+    def of(cls, listing: Listing) -> Self:
+        """Write a listing."""
+        return cls(**_shown(listing))
+
+
+class ListingDetail(ListingOut, frozen=True, kw_only=True):
+    """A listing with what its last submission found and its papers."""
+
+    findings: Annotated[
+        list[FindingOut], Meta(description="Of the last submission; empty before the first")
+    ]
+    evidence: list[EvidenceOut]
+
+    @classmethod
+    def whole(
+        cls, listing: Listing, submission: Submission | None, papers: Sequence[Evidence]
+    ) -> Self:
+        """Write a listing with everything that belongs to it."""
+        return cls(
+            **_shown(listing),
+            findings=[FindingOut.of(row) for row in submission.findings] if submission else [],
+            evidence=[EvidenceOut.of(row) for row in papers],
+        )
+
+
+class ListingPage(msgspec.Struct, frozen=True):
+    """Listings, newest first."""
+
+    items: list[ListingOut]
+    next_cursor: str | None
+
+
+class FirstSaleOut(msgspec.Struct, frozen=True):
+    """Where and when the rightholder or its partner first sold the licences; zones follow from it (C02)."""
+
+    country: str
+    year: int
+
+
+class SellerOut(msgspec.Struct, frozen=True):
+    """The seller, masked."""
+
+    country: str
+
+
+class CatalogueListing(msgspec.Struct, frozen=True, kw_only=True):
+    """What anybody may know about a listing that is on sale."""
+
+    id: ListingText
+    product: ProductKey
+    product_name: str
+    family: str
+    version: str
+    metric: Metric
+    programme: str
+    segment: str
+    restricted: Annotated[
+        bool, Meta(description="Academic, government or charity provenance: its own order book")
+    ]
+    first_sale: FirstSaleOut
+    seller: SellerOut
+    available_quantity: int
+    smallest_quantity: int
+    unit_size: int
+    unit_price: Price
+    labels: Annotated[
+        list[str],
+        Meta(description="Codes of findings a buyer must know of", examples=[["c10.split"]]),
+    ]
+    published_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        """Write a row of the public catalogue."""
+        product, name = _NAMES[(row.family, row.cal_version, row.metric)]
+        return cls(
+            id=format_id("lst", row.id),
+            product=product.key,
+            product_name=name,
+            family=row.family,
+            version=row.cal_version,
+            metric=product.metric,
+            programme=row.programme,
+            segment=row.segment,
+            restricted=row.restricted,
+            first_sale=FirstSaleOut(row.first_sold_in, row.first_sold_year),
+            seller=SellerOut(row.seller_country),
+            available_quantity=row.available_quantity,
+            smallest_quantity=row.smallest_quantity,
+            unit_size=row.unit_size,
+            unit_price=Price(row.unit_price_minor, row.currency),
+            labels=row.labels,
+            published_at=row.published_at,
+            expires_at=row.expires_at,
+        )
+
+
+class CataloguePage(msgspec.Struct, frozen=True):
+    """Listings on sale, the cheapest first.
+
+    With `min_quantity` a page may hold fewer than `limit` listings, even none, although `next_cursor` says that the search
+    goes on: one request looks at 2,000 listings at most.
+    """
+
+    items: list[CatalogueListing]
+    next_cursor: str | None
+
+
+_NAMES: dict[tuple[str, str, str], tuple[Product, str]] = {
+    (row.family, row.version, row.metric.value): (row, load_catalogue().product_name(row))
+    for row in load_catalogue().products.values()
+}
+
+
+def _shown(listing: Listing) -> dict[str, Any]:
+    position, terms = listing.position, listing.terms
+    return {
+        "id": format_id("lst", listing.id),
+        "company_id": format_id("cmp", listing.company_id),
+        "state": listing.state,
+        "product_name": load_catalogue().product_name(position.product),
+        "position": PositionBody.of(position),
+        "unit_price": Price(terms.unit_price.amount_minor, terms.unit_price.currency),
+        "smallest_quantity": terms.smallest_quantity,
+        "unit_size": unit_of(position).size,
+        "expires_at": terms.expires_at,
+        "available_quantity": listing.available,
+        "lot_id": None if listing.lot_id is None else format_id("lot", listing.lot_id),
+        "note": listing.note,
+        "created_at": listing.created_at,
+        "changed_at": listing.changed_at,
+        "submitted_at": listing.submitted_at,
+        "published_at": listing.published_at,
+        "ended_at": listing.ended_at,
+        "value": None if listing.value is None else ListingValue.of(listing.value),
+    }

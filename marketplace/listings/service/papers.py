@@ -1,0 +1,100 @@
+"""The papers of a listing: take them in, list them, give them back."""
+
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from marketplace.infra.storage import Storage
+from marketplace.infra.work import Work
+from marketplace.kernel.errors import NotFound
+from marketplace.licensing.positions import EvidenceKind
+from marketplace.listings.domain import files
+from marketplace.listings.domain import listing as domain
+from marketplace.listings.domain.listing import Evidence, Listing, Submission
+from marketplace.listings.service.selling import load_listing
+from marketplace.listings.store import papers, selling
+
+log = structlog.get_logger()
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it came in; `declared_type` is what the sender says it is."""
+
+    kind: EvidenceKind
+    file_name: str
+    declared_type: str
+    data: bytes
+
+
+async def attach_evidence(
+    work: Work, storage: Storage, listing_id: UUID, upload: Upload
+) -> tuple[Evidence, bool]:
+    """Keep a paper of the caller's listing; the same file of the same kind again gives the first one and False.
+
+    The bytes are stored before the row: a crash in between leaves a file that nothing names, never a name without a file.
+
+    Raises:
+        NotFound.
+        Conflict: `listing.evidence_closed`.
+        Malformed, TooLarge, UnsupportedMedia: the file is not what it must be, see `domain/files.py`.
+    """
+    file_type = files.recognise(upload.data)
+    files.require_agreement(file_type, upload.file_name, upload.declared_type)
+    listing = await load_listing(work, listing_id, lock=True)
+    domain.require_takes_evidence(listing)
+    paper = Evidence(
+        id=work.new_id(),
+        listing_id=listing.id,
+        company_id=listing.company_id,
+        kind=upload.kind,
+        file_name=upload.file_name,
+        media_type=file_type.media_type,
+        size_bytes=len(upload.data),
+        sha256=await storage.put(upload.data),
+        uploaded_at=work.now,
+    )
+    kept, is_new = await papers.add_evidence(work.connection, paper)
+    if is_new:
+        await selling.touch(work.connection, listing.id, work.now)
+        log.info("evidence.stored", listing_id=str(listing.id), evidence_id=str(kept.id))
+    return kept, is_new
+
+
+async def load_whole_listing(
+    work: Work, listing_id: UUID
+) -> tuple[Listing, Submission | None, list[Evidence]]:
+    """Give a listing of the caller with its last submission and its papers.
+
+    Raises:
+        NotFound.
+    """
+    listing = await load_listing(work, listing_id)
+    submission = (
+        await papers.find_submission(work.connection, listing.submission_id)
+        if listing.submission_id
+        else None
+    )
+    return listing, submission, await papers.list_evidence(work.connection, listing_id)
+
+
+async def list_evidence(work: Work, listing_id: UUID) -> list[Evidence]:
+    """Give the papers of a listing, oldest first.
+
+    Raises:
+        NotFound: no such listing for this caller.
+    """
+    await load_listing(work, listing_id)
+    return await papers.list_evidence(work.connection, listing_id)
+
+
+async def load_evidence(work: Work, listing_id: UUID, evidence_id: UUID) -> Evidence:
+    """Give one paper of a listing.
+
+    Raises:
+        NotFound.
+    """
+    found = await papers.find_evidence(work.connection, listing_id, evidence_id)
+    if found is None:
+        raise NotFound("evidence.unknown", "There is no such paper at this listing.")
+    return found
