@@ -1,17 +1,22 @@
 """Builders for the register: companies, lots and deals with defaults a test overrides."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
+import pytest
+
 from marketplace.infra.access import Principal
 from marketplace.infra.work import Work
+from marketplace.kernel.errors import DomainError
 from marketplace.register import service
 from marketplace.register.domain import (
     CeaseUse,
     Deal,
     FirstSale,
+    FreezeOrder,
+    HoldReason,
     NewLot,
     Party,
     PostedLine,
@@ -20,6 +25,7 @@ from marketplace.register.domain import (
     ReserveLine,
     Units,
 )
+from tests.conftest import OpenWork
 
 DOCUMENT: Final = "ab" * 32
 FIRST_SALE: Final = FirstSale(
@@ -117,3 +123,19 @@ async def sell(
 async def owners(work: Work, lot_id: UUID) -> list[tuple[Units, UUID | None]]:
     """Give who holds what of a lot, lowest units first."""
     return [(held.units, held.party_id) for held in await service.live_holdings(work, lot_id)]
+
+
+async def refusal(
+    work: OpenWork, use: Callable[[Work], Awaitable[object]], principal: Principal | None = None
+) -> DomainError:
+    """Run `use` in a unit of work of its own, which must be refused; give the refusal."""
+    with pytest.raises(DomainError) as refused:
+        async with work(principal) as w:
+            await use(w)
+    return refused.value
+
+
+async def hold(work: Work, lot_id: UUID, units: Units) -> tuple[UUID, ...]:
+    """Freeze units."""
+    order = FreezeOrder(lot_id, units, HoldReason.DISPUTE, "LG Hamburg 1 O 1/26")
+    return await service.place_hold(work, order)

@@ -27,6 +27,10 @@ END $$;
 CREATE TRIGGER disclosures_are_erased_never_edited BEFORE UPDATE ON title_disclosures
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 
+-- Until there is a log to move entries to, an entry waits here for good.
+CREATE TRIGGER entries_wait BEFORE UPDATE OR DELETE ON title_outbox
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
 -- I2: the children of a spent holding tile it: same total length, same union, same lot.
 CREATE FUNCTION title_assert_tiled(p_parent uuid) RETURNS void
 LANGUAGE plpgsql AS $$
