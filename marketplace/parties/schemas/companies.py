@@ -52,15 +52,18 @@ class FactsIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     ]
     country: CountryCode
     address: AddressIn
-    vat_id: Annotated[
-        str | None,
-        Meta(
-            max_length=30,
-            pattern=PRINTABLE,
-            description="With its country prefix; format and check digits are checked",
-            examples=["DE136695976"],
-        ),
-    ] = None
+    vat_id: (
+        Annotated[
+            str,
+            Meta(
+                max_length=30,
+                pattern=PRINTABLE,
+                description="With its country prefix; format and check digits are checked",
+                examples=["DE136695976"],
+            ),
+        ]
+        | None
+    ) = None
 
     def facts(self) -> CompanyFacts:
         """Give the value the service takes."""

@@ -68,7 +68,8 @@ class KeyOut(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     replaced_by: Annotated[
-        str | None, Meta(description="The successor, after a rotation", pattern=pattern("key"))
+        Annotated[str, Meta(pattern=pattern("key"))] | None,
+        Meta(description="The successor, after a rotation"),
     ]
     last_used_at: Annotated[
         datetime | None,
