@@ -8,6 +8,7 @@ auditor can ask about.
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import msgspec
@@ -71,7 +72,10 @@ class Party(_Facts, frozen=True, kw_only=True):
 
 
 class Paper(_Facts, frozen=True, kw_only=True):
-    """A document that proves something; the printed hash lets an auditor match the file."""
+    """A document that proves something; the printed hash lets an auditor match the file.
+
+    Listed once, numbered E1, E2, ... in print; the other parts name it by `reference`.
+    """
 
     kind: PaperKind
     reference: Reference
@@ -111,18 +115,20 @@ class Link(_Facts, frozen=True, kw_only=True):
     giver: PartyName | None
     taker: PartyName
     quantity: Quantity
-    papers: tuple[Paper, ...] = ()
+    papers: tuple[Reference, ...] = ()
 
 
 class Declaration(_Facts, frozen=True, kw_only=True):
-    """A signed cease-use declaration (domain.md 1.6, statements 6 and 7; rule C07)."""
+    """A signed cease-use declaration (domain.md 1.6, statements 6 and 7; rule C07).
+
+    `signatory` is the person's name and function; `licence_servers` is for RDS only.
+    """
 
     declarant: PartyName
     quantity: Quantity
     use_ended_on: date
     signed_at: datetime
-    reference: Reference
-    sha256: Sha256 | None = None
+    paper: Reference
     signatory: Line | None = None
     licence_servers: tuple[Line, ...] = ()
 
@@ -213,6 +219,7 @@ class CertificateView(_Facts, frozen=True, kw_only=True):
     licences: Annotated[tuple[Licence, ...], Meta(min_length=1)]
     source: Source
     chain: Annotated[tuple[Link, ...], Meta(min_length=1)]
+    papers: tuple[Paper, ...]
     declarations: Annotated[tuple[Declaration, ...], Meta(min_length=1)]
     conditions: Annotated[tuple[Condition, ...], Meta(min_length=1)]
     scope: Scope
@@ -231,14 +238,27 @@ class CertificateView(_Facts, frozen=True, kw_only=True):
         units = sum(entry.units.size for entry in self.register.entries)
         if units != self.quantity:
             raise ValueError(f"{self.quantity} licences but {units} units in the register")
-        if self.chain[-1].taker.reference != self.buyer.reference:
-            raise ValueError("the chain of title does not end with the buyer")
-        for link, following in zip(self.chain, self.chain[1:], strict=False):
-            if following.giver is None or following.giver.reference != link.taker.reference:
-                raise ValueError("the chain of title has a gap")
         held = self.source.sold_earlier + self.source.retained + self.quantity
         if held > self.source.acquired:
             raise ValueError("more licences leave the source position than were acquired (C09)")
+        self._check_chain()
+        self._check_papers()
+
+    def _check_chain(self) -> None:
+        if self.chain[-1].taker.reference != self.buyer.reference:
+            raise ValueError("the chain of title does not end with the buyer (C11)")
+        for link, following in pairwise(self.chain):
+            if following.giver is None or following.giver.reference != link.taker.reference:
+                raise ValueError("the chain of title has a gap (C11)")
+
+    def _check_papers(self) -> None:
+        listed = {paper.reference for paper in self.papers}
+        named = {declaration.paper for declaration in self.declarations}
+        named |= {reference for link in self.chain for reference in link.papers}
+        named |= {reference for condition in self.conditions for reference in condition.evidence}
+        if not named <= listed:
+            missing = ", ".join(sorted(named - listed))
+            raise ValueError(f"named as evidence but not listed among the papers: {missing}")
 
 
 def mask_buyer(view: CertificateView) -> CertificateView:

@@ -55,6 +55,19 @@ class CompressedOnce(pydyf.Stream):  # type: ignore[misc]  # pydyf ships no type
         return b"\n".join((extra.data, b"stream", body, b"endstream"))
 
 
+class DictionaryOnce(pydyf.Dictionary):  # type: ignore[misc]  # pydyf ships no types
+    """The same for dictionaries: a tagged paper has one for each of its 500 structure elements."""
+
+    _bytes: bytes | None = None
+
+    @property
+    def data(self) -> bytes:
+        """Give the finished object."""
+        if self._bytes is None:
+            self._bytes = super().data
+        return self._bytes
+
+
 def declare_accessible(document: Document) -> None:
     """Add the PDF/UA-1 mark to the one `rdf:RDF` of the metadata; a second one would go unread."""
     generate = document.metadata.generate_rdf_metadata
@@ -73,14 +86,17 @@ def compress_ornament(operators: bytes) -> bytes:
 
 def finish(pdf: pydyf.PDF, ornament: bytes | None) -> None:
     """Draw the ornament under each page, list each attachment once, and compress streams once."""
-    for stream in pdf.objects:
-        if isinstance(stream, pydyf.Stream):
-            stream.__class__ = CompressedOnce
     if ornament is not None:
         _draw_under_pages(pdf, ornament)
     if "AF" in pdf.catalog:
         # WeasyPrint 70 lists every attachment twice in PDF/A-3.
         pdf.catalog["AF"] = pydyf.Array(dict.fromkeys(pdf.catalog["AF"]))
+    for item in pdf.objects:
+        # Exact types: the ornament is compressed already, the page streams are WeasyPrint's own.
+        if type(item) is pydyf.Dictionary:
+            item.__class__ = DictionaryOnce
+        elif isinstance(item, pydyf.Stream):
+            item.__class__ = CompressedOnce
 
 
 def _draw_under_pages(pdf: pydyf.PDF, ornament: bytes) -> None:
