@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Collection, Mapping
 from importlib import import_module
-from pkgutil import walk_packages
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -40,11 +40,10 @@ log = structlog.get_logger()
 
 
 def load_tables() -> None:
-    """Import every module that declares tables, so that the metadata is whole."""
-    for module in walk_packages(marketplace.__path__, "marketplace."):
-        if module.name.endswith(".tables"):
-            import_module(module.name)
-    for name in _PLUMBING_TABLES:
+    """Import every module that declares tables, and nothing else, so that the metadata is whole."""
+    house = Path(marketplace.__file__).parent
+    rooms = [path.relative_to(house).with_suffix("") for path in sorted(house.rglob("tables.py"))]
+    for name in (*(".".join(("marketplace", *room.parts)) for room in rooms), *_PLUMBING_TABLES):
         import_module(name)
 
 
