@@ -44,6 +44,16 @@ class Installation:
         state = read_state(self.folder)
         return state is not None and answers(state.address + HEALTH_PATH)
 
+    def wait_until_ready(self) -> None:
+        """Wait for the API; a start that fails shows what was printed and the log of the API."""
+        give_up_at = time.monotonic() + START_SECONDS_MAX
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > give_up_at:
+                log = self.folder / "log" / "api.log"
+                told = log.read_text(errors="replace")[-3000:] if log.exists() else ""
+                raise AssertionError(f"it did not start\n{self.output()}\n{told}")
+            time.sleep(0.05)
+
     def pid_of(self, child: str) -> int:
         """Give the process id of a child; waits while it is between two starts."""
         until(lambda: self.state.children[child] != 0, f"{child} runs")
@@ -112,9 +122,7 @@ def installation(settings: Mapping[str, str] | None = None) -> Iterator[Installa
     with reachable_folder() as folder:
         running = start(folder, settings)
         try:
-            until(lambda: running.ready() or running.process.poll() is not None, "a start")
-            if running.process.poll() is not None:
-                raise AssertionError(running.output())
+            running.wait_until_ready()
             yield running
         finally:
             if running.process.poll() is None:
