@@ -1,7 +1,6 @@
 """Routes over the job ledger for the operator's administrators."""
 
 from typing import Annotated
-from uuid import UUID
 
 from litestar import Controller, get, post
 from litestar.params import PathParameter, QueryParameter
@@ -11,7 +10,7 @@ from marketplace.infra.http.parameters import Cursor, GivenWork, Limit, path_id
 from marketplace.infra.jobs import service
 from marketplace.infra.jobs.schemas import JobRead, StateName, job_read, state_named
 from marketplace.kernel.ids import pattern
-from marketplace.kernel.paging import LIMIT_DEFAULT, Page, decode_cursor, page_of
+from marketplace.kernel.paging import LIMIT_DEFAULT, Page, window_of
 
 JobPath = Annotated[str, PathParameter(description="Job", pattern=pattern("job"))]
 
@@ -33,9 +32,7 @@ class JobController(Controller):
         limit: Limit = LIMIT_DEFAULT,
     ) -> Page[JobRead]:
         """List jobs of one state, newest first."""
-        before = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
-        jobs = await service.list_jobs(work, state_named(in_state), before, limit + 1)
-        page = page_of(jobs, limit, lambda job: (str(job.id),))
+        page = await service.list_jobs(work, state_named(in_state), window_of(limit, cursor))
         return Page([job_read(job) for job in page.items], page.next_cursor)
 
     @get("/{job_id:str}", operation_id="read_job", opt={"access": staff("admin")})

@@ -18,7 +18,6 @@ from sqlalchemy import (
     ARRAY,
     DateTime,
     Integer,
-    Select,
     Text,
     TextClause,
     Uuid,
@@ -32,8 +31,10 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
+from marketplace.infra.db import newest_first
 from marketplace.infra.jobs.tables import jobs
 from marketplace.kernel.ids import uuid7
+from marketplace.kernel.paging import Window
 
 _ERROR_TEXT_MAX: Final = 2000
 
@@ -280,14 +281,10 @@ def _as_job(row: RowMapping) -> Job:
     return Job(**{**row, "state": JobState(row["state"])})
 
 
-async def list_jobs(
-    connection: AsyncConnection, state: JobState, *, before: UUID | None = None, limit: int = 50
-) -> list[Job]:
-    """List jobs of one state, newest first; `before` is the last id of the page seen before."""
-    query: Select[Any] = select(*_COLUMNS).where(jobs.c.state == int(state))
-    if before is not None:
-        query = query.where(jobs.c.id < before)
-    rows = await connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))
+async def list_jobs(connection: AsyncConnection, state: JobState, window: Window) -> list[Job]:
+    """List jobs of one state, newest first; one more than the window's limit when more follow."""
+    query = select(*_COLUMNS).where(jobs.c.state == int(state))
+    rows = await connection.execute(newest_first(query, jobs.c.id, window))
     return [_as_job(row) for row in rows.mappings()]
 
 

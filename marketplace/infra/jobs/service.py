@@ -11,6 +11,7 @@ from marketplace.infra.jobs.ledger import Job, JobState
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import Conflict, NotFound
 from marketplace.kernel.ids import format_id
+from marketplace.kernel.paging import Page, Window, page_of
 
 KEEP_DONE: Final = timedelta(days=7)
 """Done jobs stay this long, to explain what happened; it must exceed every schedule's `catch_up`."""
@@ -19,9 +20,10 @@ PRUNE_BATCH: Final = 5000
 log = structlog.get_logger(__name__)
 
 
-async def list_jobs(work: Work, state: JobState, before: UUID | None, limit: int) -> list[Job]:
-    """List jobs of one state, newest first, after the id `before` when one is given."""
-    return await ledger.list_jobs(work.connection, state, before=before, limit=limit)
+async def list_jobs(work: Work, state: JobState, window: Window) -> Page[Job]:
+    """List jobs of one state, newest first."""
+    found = await ledger.list_jobs(work.connection, state, window)
+    return page_of(found, window.limit, lambda job: (str(job.id),))
 
 
 async def read_job(work: Work, job_id: UUID) -> Job:
