@@ -4,7 +4,7 @@ The text form is TypeID 0.3: a prefix that says what the thing is, an underscore
 26 lower-case Crockford base32 characters, so `qte_01kb...` can never be mistaken for an order.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from marketplace.kernel.text import END
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUE_OF: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 _TEXT_LENGTH: Final = 26
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 SUFFIX_PATTERN: Final = "[0-7][0-9a-hjkmnp-tv-z]{25}"
 
 
@@ -48,7 +49,7 @@ def parse_id(prefix: str, text: str) -> UUID:
 
 def uuid7(now: datetime, random: bytes) -> UUID:
     """Build a UUIDv7 from a time and ten random bytes (six bits of them are overwritten by the layout)."""
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     tail = int.from_bytes(random[:10], "big")
     number = (milliseconds & ((1 << 48) - 1)) << 80 | tail
     number = number & ~(0xF << 76) | 0x7 << 76
@@ -58,4 +59,4 @@ def uuid7(now: datetime, random: bytes) -> UUID:
 
 def time_of(value: UUID) -> datetime:
     """Give the creation time inside a UUIDv7, in UTC, exact to the millisecond."""
-    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
+    return _EPOCH + timedelta(milliseconds=value.int >> 80)
