@@ -1,13 +1,16 @@
-"""The `cession` command: serve, migrate, health, staff.
+"""The `cession` command: serve, demo, migrate, health, staff-create.
 
 Commands run in the checkout. They use the database that the settings name, else the embedded one, and
 say what they do on standard output; a refusal is one line on standard error and exit code 2.
 """
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
+from getpass import getpass
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,6 +19,10 @@ from marketplace.infra.embedded_files import PostgresUnavailableError
 from marketplace.infra.installation import owner_url, running_database
 from marketplace.infra.log import configure_logging
 from marketplace.infra.settings import PREFIX, Settings, SettingsError, load_settings
+from marketplace.kernel.errors import DomainError
+
+if TYPE_CHECKING:
+    from marketplace.parties.domain import CompanyFacts
 
 EXIT_OK = 0
 EXIT_REFUSED = 2
@@ -36,6 +43,66 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         print("  Ctrl-C stops all of it; the data stays.", flush=True)
 
     return Supervisor(settings, say=lambda line: print(line, flush=True)).run(ready)
+
+
+def demo(settings: Settings, _: argparse.Namespace) -> int:
+    """Play one whole trade over HTTP and leave its papers in demo-output/."""
+    from marketplace.demo.client import Refused  # noqa: PLC0415 - other commands do not pay for it
+    from marketplace.demo.scene import OUTPUT, play  # noqa: PLC0415 - as above
+    from marketplace.infra.supervisor import Supervisor, address_of  # noqa: PLC0415 - as above
+
+    def trade(running: Settings) -> None:
+        play(running, address_of(running), say)
+
+    # A free port: the demo must not fail because something else listens on the usual one.
+    installation = Supervisor(replace(settings, port=0), say=say)
+    say("starting the database, the API, a worker and the scheduler ...")
+    try:
+        installation.run(trade, once=True)
+    except Refused as problem:
+        print(f"cession: the demo stopped: {problem}", file=sys.stderr)
+        return EXIT_REFUSED
+    say(f"All papers      {OUTPUT}/")
+    say(f"Data and logs   {settings.data_dir}/  (`make serve` goes on with them)")
+    return EXIT_OK
+
+
+def create_staff(settings: Settings, chosen: argparse.Namespace) -> int:
+    """Create a staff account; in a fresh database also the operator's company. Reads the password from the terminal."""
+    from marketplace.parties.domain import NewMember  # noqa: PLC0415 - other commands do not pay for it
+    from marketplace.staffing import Hiring, hire  # noqa: PLC0415 - as above
+
+    password = getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    roles = frozenset(chosen.role)
+    person = NewMember(name=chosen.name, email=chosen.email, password=password, roles=roles)
+    hiring = Hiring(person=person, operator=_operator_facts(settings, chosen))
+    with running_database(settings) as running:
+        name = asyncio.run(hire(running.database_url, hiring))
+    say(f"{chosen.email} is staff of {name} ({', '.join(sorted(roles))})")
+    return EXIT_OK
+
+
+def _operator_facts(settings: Settings, chosen: argparse.Namespace) -> "CompanyFacts | None":
+    from marketplace.parties.domain import Address, CompanyFacts  # noqa: PLC0415 - as above
+
+    if not chosen.operator_name:
+        return None
+    return CompanyFacts(
+        legal_name=chosen.operator_name,
+        register_number=chosen.operator_register_number,
+        country=settings.operator_country,
+        vat_id=chosen.operator_vat_id or None,
+        address=Address(
+            lines=(chosen.operator_street,),
+            postcode=chosen.operator_postcode,
+            city=chosen.operator_city,
+        ),
+    )
+
+
+def say(line: str) -> None:
+    """Tell a person at a terminal."""
+    print(line, flush=True)
 
 
 def migrate(settings: Settings, _: argparse.Namespace) -> int:
@@ -66,6 +133,17 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "serve", serve)
     _add(commands, "migrate", migrate)
     _add(commands, "health", health)
+    _add(commands, "demo", demo)
+    staff = _add(commands, "staff-create", create_staff)
+    staff.add_argument("--email", required=True)
+    staff.add_argument("--name", required=True, help="name of the person")
+    staff.add_argument(
+        "--role", action="append", required=True, choices=("reviewer", "finance", "admin")
+    )
+    for fact in ("name", "register-number", "vat-id", "street", "postcode", "city"):
+        staff.add_argument(
+            f"--operator-{fact}", default="", help="of the operator, in a fresh database"
+        )
     return top
 
 
@@ -79,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(os.environ)
         configure_logging(for_people(settings), chosen.command)
         return command(settings, chosen)
-    except (SettingsError, PostgresUnavailableError, ServeError) as problem:
+    except (SettingsError, PostgresUnavailableError, ServeError, DomainError) as problem:
         print(f"cession: {problem}", file=sys.stderr)
         return EXIT_REFUSED
 

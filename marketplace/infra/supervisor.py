@@ -160,10 +160,13 @@ class Supervisor:
         self._signals: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._environment: dict[str, str] = {}
 
-    def run(self, when_ready: Callable[[Settings], None] | None = None) -> int:
+    def run(
+        self, when_ready: Callable[[Settings], None] | None = None, *, once: bool = False
+    ) -> int:
         """Start everything, keep it running, stop it in order on SIGINT or SIGTERM.
 
-        `when_ready` is called once with the settings in force, when the API answers.
+        `when_ready` is called once with the settings in force, when the API answers; with `once`
+        everything stops when it has returned.
 
         Raises:
             ServeError: it runs already, or the API does not come up.
@@ -176,7 +179,8 @@ class Supervisor:
                 settings = self._start()
                 if when_ready is not None and self._signals.empty():
                     when_ready(settings)
-                self._keep_running()
+                if not once:
+                    self._keep_running()
             finally:
                 self._stop()
         return 0

@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import Controller, get, post
 from litestar.params import JSONBody, Parameter
 
-from marketplace.infra.access import PUBLIC, company
+from marketplace.infra.access import PUBLIC, company, staff
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
 from marketplace.infra.http.parameters import Cursor, GivenWork, Limit, path_id
@@ -17,10 +17,12 @@ from marketplace.transfers.schemas import (
     DeclarationIn,
     StatementText,
     StatementTexts,
+    TitleOut,
     TransferOut,
     TransferPage,
 )
 
+LotId = Annotated[str, Parameter(description="Lot", pattern=pattern("lot"))]
 TransferId = Annotated[str, Parameter(description="Transfer", pattern=pattern("trf"))]
 
 
@@ -59,6 +61,11 @@ class TransferController(Controller):
         """Declare as the seller that use has ended; once the order is paid, the licences move."""
         signed = await service.sign_declaration(work, path_id("trf", transfer_id), data.signing())
         return _answer(work, signed)
+
+    @get("/lots/{lot_id:str}", operation_id="view_title", opt={"access": staff()})
+    async def view_title(self, work: GivenWork, lot_id: LotId) -> TitleOut:
+        """Look at the register's view of a lot: who holds which units."""
+        return TitleOut.of(*await service.view_title(work, path_id("lot", lot_id)))
 
     @get(
         "/declaration-statements",

@@ -1,5 +1,6 @@
 """What the API takes and gives about transfers. Neither side learns the other's name: the operator deals with both."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -9,6 +10,8 @@ from msgspec import Meta
 
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.text import Quantity, ShortText
+from marketplace.parties.domain import Company
+from marketplace.register.domain import LotTitle
 from marketplace.transfers.domain import (
     Declaration,
     Disclosure,
@@ -123,6 +126,46 @@ class TransferPage(msgspec.Struct, frozen=True):
 
     items: list[TransferOut]
     next_cursor: str | None
+
+
+class HoldingOut(msgspec.Struct, frozen=True):
+    """Units `first` up to, not including, `end`, and who holds them; no holder: surrendered for good."""
+
+    first: int
+    end: int
+    holder: str | None
+    company_id: str | None
+
+
+class TitleOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The register's view of a lot: its live holdings cover every unit exactly once."""
+
+    lot_id: Annotated[str, Meta(pattern=pattern("lot"))]
+    units: int
+    entries: Annotated[int, Meta(description="Entries of this lot in the register")]
+    whole: Annotated[bool, Meta(description="Every unit has exactly one holder (invariant I6)")]
+    opened_at: datetime
+    holdings: list[HoldingOut]
+
+    @classmethod
+    def of(cls, title: LotTitle, companies: Mapping[UUID, Company]) -> Self:
+        """Build from the register's view and the companies in it."""
+        return cls(
+            lot_id=format_id("lot", title.lot_id),
+            units=title.units,
+            entries=title.entries,
+            whole=title.is_whole,
+            opened_at=title.opened_at,
+            holdings=[
+                HoldingOut(
+                    first=holding.units.lo,
+                    end=holding.units.hi,
+                    holder=companies[holding.party_id].legal_name if holding.party_id else None,
+                    company_id=format_id("cmp", holding.party_id) if holding.party_id else None,
+                )
+                for holding in title.holdings
+            ],
+        )
 
 
 class StatementText(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from marketplace.orders.domain import Order, OrderState
 from marketplace.parties import service as parties
 from marketplace.parties.domain import Company
 from marketplace.register import service as register
-from marketplace.register.domain import CeaseUse, Deal, Party, PostedLine
+from marketplace.register.domain import CeaseUse, Deal, LotTitle, Party, PostedLine
 from marketplace.transfers import store
 from marketplace.transfers.domain import Declaration, Signing, State, Transfer, post, sign, void
 from marketplace.transfers.events import TransferPrepared
@@ -160,6 +160,13 @@ async def list_transfers(work: Work, cursor: str | None, limit: int) -> Page[Tra
     company_id = None if work.principal.scope == "staff" else work.principal.company_id
     found = await store.select_page(work.connection, company_id, before, limit)
     return page_of(found, limit, lambda transfer: (str(transfer.id),))
+
+
+async def view_title(work: Work, lot_id: UUID) -> tuple[LotTitle, dict[UUID, Company]]:
+    """Give the register's view of a lot and the companies that hold units of it; for staff."""
+    title = await register.lot_title(work, lot_id)
+    holders = {holding.party_id for holding in title.holdings if holding.party_id is not None}
+    return title, await parties.load_companies(work, sorted(holders))
 
 
 def title_party(company: Company) -> Party:
