@@ -17,6 +17,7 @@ from litestar.openapi.spec import (
     Schema,
 )
 from litestar.params import JSONBody, Parameter
+from msgspec import Meta
 
 from marketplace.infra.access import PUBLIC, company
 from marketplace.infra.http.answers import Answer
@@ -32,7 +33,7 @@ from marketplace.infra.http.parameters import (
     path_id,
 )
 from marketplace.kernel.ids import pattern
-from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor, encode_cursor
+from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor, encode_cursor, window_of
 from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.positions import EvidenceKind
 from marketplace.listings import service
@@ -65,6 +66,7 @@ FileName = Annotated[
         pattern=r"^[^\x00-\x1f\x7f/\\\ud800-\udfff]+$",
     ),
 ]
+_PLACE: Final = tuple[Annotated[int, Meta(ge=0, le=10_000_000_000)], UUID]
 _FILE: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 _FILES: Final = {kind.media_type: OpenAPIMediaType(schema=_FILE) for kind in ACCEPTED}
 
@@ -90,7 +92,8 @@ class GivesFile(Operation):
 async def read_file(request: Request[Any, Any, Any]) -> None:
     """Read an upload before the unit of work opens, so that a slow sender holds no transaction.
 
-    The framework stops reading at the route's size limit. A request without a credential is refused before its file is read.
+    The framework stops reading at the route's size limit. A request without a credential is refused
+    before its file is read.
     """
     if "authorization" in request.headers:
         await request.body()
@@ -118,8 +121,7 @@ class ListingController(Controller):
         limit: Limit = LIMIT_DEFAULT,
     ) -> ListingPage:
         """List your listings, newest first."""
-        before = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
-        page = await service.list_listings(work, state, before, limit)
+        page = await service.list_listings(work, state, window_of(limit, cursor))
         return ListingPage([ListingOut.of(row) for row in page.items], page.next_cursor)
 
     @get(
@@ -202,7 +204,8 @@ class EvidenceController(Controller):
     ) -> EvidenceOut:
         """Send a PDF, PNG or JPEG file as the request body. The same file again is the same paper.
 
-        The type is read from the content and must agree with name and Content-Type. Files are not scanned for viruses.
+        The type is read from the content and must agree with name and Content-Type. Files are not
+        scanned for viruses.
         """
         upload = Upload(
             kind=kind,
@@ -237,7 +240,8 @@ class EvidenceController(Controller):
             await storage.get(paper.sha256),
             media_type=paper.media_type,
             headers={
-                # Uploaded by strangers: never shown inside our own pages, never taken for another type.
+                # Uploaded by strangers: never shown inside our own pages, never taken for another
+                # type.
                 "content-disposition": f"attachment; filename*=UTF-8''{quote(paper.file_name)}",
                 "content-security-policy": "sandbox; default-src 'none'",
                 "x-content-type-options": "nosniff",
@@ -252,7 +256,7 @@ class CatalogueController(Controller):
     tags = ["listings"]
 
     @get("/", operation_id="search_catalogue", opt={"access": PUBLIC})
-    async def search_catalogue(  # noqa: PLR0913 - each filter is a query parameter
+    async def search_catalogue(  # noqa: PLR0913, PLR0917 - each filter is a parameter
         self,
         view: GivenView,
         family: Annotated[
@@ -285,7 +289,7 @@ class CatalogueController(Controller):
             min_quantity=min_quantity,
             max_price_minor=max_price_minor,
         )
-        after = decode_cursor(cursor, tuple[int, UUID]) if cursor else None
+        after = decode_cursor(cursor, _PLACE) if cursor else None
         rows, place = await service.search_catalogue(view, search, after, limit)
         return CataloguePage(
             [CatalogueListing.of(row) for row in rows],

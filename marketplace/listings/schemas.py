@@ -366,8 +366,8 @@ class CatalogueListing(msgspec.Struct, frozen=True, kw_only=True):
 class CataloguePage(msgspec.Struct, frozen=True):
     """Listings on sale, the cheapest first.
 
-    With `min_quantity` a page may hold fewer than `limit` listings, even none, although `next_cursor` says that the search
-    goes on: one request looks at 2,000 listings at most.
+    With `min_quantity` a page may hold fewer than `limit` listings, even none, although
+    `next_cursor` says that the search goes on: one request looks at 2,000 listings at most.
     """
 
     items: list[CatalogueListing]

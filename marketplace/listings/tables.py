@@ -92,7 +92,8 @@ listings = Table(
         "state NOT IN ('published', 'sold_out') OR (lot_id IS NOT NULL AND first_sold_on IS NOT NULL)",
         name="published_has_lot",
     ),
-    # Reservations change the free quantity often: room in the page lets PostgreSQL skip the indexes (HOT).
+    # Reservations change the free quantity often: room in the page lets PostgreSQL skip the indexes
+    # (HOT).
     postgresql_with={"fillfactor": "80"},
 )
 Index("ix_listings_company_id", listings.c.company_id, listings.c.id)

@@ -71,7 +71,8 @@ def approve(
     """Let the listing be sold. `findings` are today's; every one that holds needs the reviewer's own decision.
 
     Raises:
-        Conflict: `review.closed`, `review.finding_blocks`, `review.finding_waits`, `review.finding_undecided`.
+        Conflict: `review.closed`, `review.finding_blocks`, `review.finding_waits`,
+        `review.finding_undecided`.
         Forbidden: `review.own_company`.
         Malformed: `review.finding_unknown`.
     """

@@ -107,7 +107,8 @@ async def approve(work: Work, review_id: UUID, decisions: tuple[FindingDecision,
 
     Raises:
         NotFound.
-        Conflict: `review.closed`, `review.finding_blocks`, `review.finding_waits`, `review.finding_undecided`,
+        Conflict: `review.closed`, `review.finding_blocks`, `review.finding_waits`,
+        `review.finding_undecided`,
             `listing.not_possible`, `listing.expired`, `company.not_verified`.
         Forbidden: `review.own_company`.
         Malformed: `review.finding_unknown`.

@@ -19,7 +19,8 @@ PRODUCTS = (
     ("family", "cal_version", "metric"),
 )
 
-# Nobody but the seller, staff and the system sees a row here: the market looks through the views below.
+# Nobody but the seller, staff and the system sees a row here: the market looks through the views
+# below.
 ROW_SECURITY = """
 ALTER TABLE listings ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON listings
@@ -32,9 +33,10 @@ CREATE POLICY own ON listing_evidence
     USING (cession_scope() IN ('staff', 'system') OR company_id = cession_company());
 """
 
-# A view reads its table with the rights of the view's owner, so row security does not apply inside it: these two say
-# themselves what they show. What is not a column here (agreement number, papers, reviewer's note, seller) cannot be asked
-# for. The barrier keeps functions in a caller's condition away from rows that the view hides.
+# A view reads its table with the rights of the view's owner, so row security does not apply inside
+# it: these two say themselves what they show. What is not a column here (agreement number, papers,
+# reviewer's note, seller) cannot be asked for. The barrier keeps functions in a caller's condition
+# away from rows that the view hides.
 VIEWS = """
 CREATE VIEW catalogue WITH (security_barrier) AS
     SELECT id, version, family, cal_version, metric, programme, segment, restricted, first_sold_in,
@@ -69,8 +71,9 @@ CREATE TRIGGER listing_evidence_only_grow BEFORE UPDATE OR DELETE ON listing_evi
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 """
 
-# Called inside a buyer's purchase, which may not see the seller's row: it may tell the register's numbers and no more.
-# `p_left` are units the seller still holds, reserved ones included; without any the listing is sold out.
+# Called inside a buyer's purchase, which may not see the seller's row: it may tell the register's
+# numbers and no more. `p_left` are units the seller still holds, reserved ones included; without
+# any the listing is sold out.
 UNITS_CHANGED = """
 CREATE FUNCTION listing_units_changed(p_lots uuid[], p_free integer[], p_left integer[], p_now timestamptz)
 RETURNS TABLE (listing_id uuid, sold_out boolean)
@@ -177,8 +180,8 @@ def create_listings() -> None:
 def create_market_indexes() -> None:
     """Create one index per combination of equality filters: each gives its rows in order of price.
 
-    A row enters them when it goes on sale and leaves them when it ends; a reservation that leaves some units free touches
-    none of them.
+    A row enters them when it goes on sale and leaves them when it ends; a reservation that leaves
+    some units free touches none of them.
     """
     for product in PRODUCTS:
         for country in ((), ("first_sold_in",)):

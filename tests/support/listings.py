@@ -58,7 +58,9 @@ def png(width: int = 2, height: int = 2) -> bytes:
     """Make a small grey picture."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     rows = b"".join(b"\0" + b"\x80" * width for _ in range(height))
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
@@ -78,21 +80,21 @@ def jpeg(scan: bytes = b"\x12\xff\x00\x34") -> bytes:
     return b"\xff\xd8" + app0 + frame + start + scan + b"\xff\xd9"
 
 
-async def open_seller(work: OpenWork, country: str = "DE", *, verified: bool = True) -> Person:
+async def open_seller(
+    work: OpenWork, country: str = "DE", vat_id: str | None = None, *, verified: bool = True
+) -> Person:
     """Register a company, verify it, make a key with every scope."""
     mark = uuid4().hex[:10]
     facts = CompanyFacts(
         legal_name=f"Seller {mark}",
         register_number=f"HRB {mark}",
         country=country,
-        vat_id=None,
+        vat_id=vat_id,
         address=Address(("Hauptstrasse 1",), "12345", "Musterstadt"),
     )
     owner = NewMember(name="Owner", email=f"{mark}@example.org", password=PASSWORD)
     async with work() as unit:
-        company = (
-            await parties.register_company(unit, CompanyKind.COMPANY, facts, owner)
-        ).company
+        company = (await parties.register_company(unit, CompanyKind.COMPANY, facts, owner)).company
         if verified:
             etag = etag_of(company.id, company.version)
             company = await parties.decide_verification(
@@ -181,9 +183,7 @@ async def submitted_listing(
     for kind in ("agreement", "first_invoice", "payment_proof"):
         shown = await upload(client, seller, listing_id, kind=kind)
         assert shown.status_code == 201, shown.text
-    submitted = await client.post(
-        f"/v1/listings/{listing_id}/submission", headers=seller.headers
-    )
+    submitted = await client.post(f"/v1/listings/{listing_id}/submission", headers=seller.headers)
     assert submitted.status_code == 200, submitted.text
     body: dict[str, Any] = submitted.json()
     return body

@@ -1,9 +1,10 @@
 """Recognise an uploaded paper by its bytes, and refuse what is not wholly what it seems.
 
-A name and a header are claims of the sender; the bytes decide. A file must be one document from its first byte to its last:
-something before or after it (a polyglot), a missing end or a wrong checksum (a broken upload) is refused. This is no virus
-scan and does not look at what a document contains; it makes sure that reviewers get files their viewers can open and that no
-file can be served back as another type.
+A name and a header are claims of the sender; the bytes decide. A file must be one document from its
+first byte to its last: something before or after it (a polyglot), a missing end or a wrong checksum
+(a broken upload) is refused. This is no virus scan and does not look at what a document contains;
+it makes sure that reviewers get files their viewers can open and that no file can be served back as
+another type.
 """
 
 import re
@@ -47,7 +48,8 @@ def recognise(data: bytes) -> FileType:
     """Give the type of a whole file by its content.
 
     Raises:
-        Malformed: `evidence.empty`, `evidence.damaged` (starts as a known type, but is not whole or not only that).
+        Malformed: `evidence.empty`, `evidence.damaged` (starts as a known type, but is not whole or
+        not only that).
         TooLarge: `evidence.too_large`.
         UnsupportedMedia: `evidence.type_unknown`.
     """
@@ -73,7 +75,8 @@ def recognise(data: bytes) -> FileType:
 def require_agreement(found: FileType, file_name: str, declared: str) -> None:
     """Refuse a file whose name or declared media type says something else than its content.
 
-    `declared` is the request's Content-Type, parameters included; empty or `application/octet-stream` claims nothing.
+    `declared` is the request's Content-Type, parameters included; empty or
+    `application/octet-stream` claims nothing.
 
     Raises:
         UnsupportedMedia: `evidence.type_mismatch`.

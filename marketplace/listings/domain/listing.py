@@ -64,9 +64,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
     """A seller's offer.
 
-    `available` licences are free to be bought now; reserved ones are not among them. `committed` licences of the position are
-    taken up by this listing as far as the double-sale guard is concerned, sold ones included. `note` is what the last reviewer
-    told the seller; `value` what one licence was worth when it was last valued, None when the product cannot be valued.
+    `available` licences are free to be bought now; reserved ones are not among them. `committed`
+    licences of the position are taken up by this listing as far as the double-sale guard is
+    concerned, sold ones included. `note` is what the last reviewer told the seller; `value` what
+    one licence was worth when it was last valued, None when the product cannot be valued.
     """
 
     id: UUID
@@ -117,8 +118,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 def position_key(position: SourcePosition) -> str:
     """Name the source position within one company's books, for the double-sale guard (C09).
 
-    Spelling must not open a second account of the same licences: case, spaces and dashes do not count. Without a part number
-    the product takes its place.
+    Spelling must not open a second account of the same licences: case, spaces and dashes do not
+    count. Without a part number the product takes its place.
     """
     agreement = _plain(position.agreement_number) or f"programme:{position.programme}"
     return f"{agreement}/{_plain(position.part_number) or position.product.key}"
@@ -128,7 +129,8 @@ def check_offer(position: SourcePosition, terms: Terms, currency: str, now: date
     """Refuse an offer that makes no sense whatever the papers say.
 
     Raises:
-        Malformed: `listing.currency`, `listing.expiry`, `listing.smallest_quantity`, `listing.date`.
+        Malformed: `listing.currency`, `listing.expiry`, `listing.smallest_quantity`,
+        `listing.date`.
     """
     if terms.unit_price.currency != currency:
         raise Malformed(
@@ -222,7 +224,8 @@ def submit(
     """Hand the listing over for review.
 
     Raises:
-        Conflict: `listing.not_possible`, `listing.expired`, `listing.blocked`, `listing.not_tradable_units`.
+        Conflict: `listing.not_possible`, `listing.expired`, `listing.blocked`,
+        `listing.not_tradable_units`.
     """
     state = _next(listing, "submit")
     if listing.terms.expires_at <= now:

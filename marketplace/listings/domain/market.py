@@ -19,7 +19,8 @@ LABEL_CODES: Final = frozenset(
         "c13.restricted",
     }
 )
-"""Findings a buyer must be told of before it buys (OLG Hamburg 5 W 36/16). All others stay between seller and reviewer."""
+"""Findings a buyer must be told of before it buys (OLG Hamburg 5 W 36/16); all others stay
+between seller and reviewer."""
 
 CANDIDATES_MAX: Final = 2_000
 """Listings one page looks at when it must skip those that are too small, so that no search can be made expensive."""
@@ -35,8 +36,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A published listing as a quote needs it: where the units are, how many are free, on which terms.
 
-    `available` licences are free now, in multiples of `unit_size`; `first_sold_in` and `first_sold_on` decide the buyer's zone
-    (C22). A listing is always split down to `smallest_quantity`, never below. `restricted` lots trade in their own order book.
+    `available` licences are free now, in multiples of `unit_size`; `first_sold_in` and
+    `first_sold_on` decide the buyer's zone (C22). A listing is always split down to
+    `smallest_quantity`, never below. `restricted` lots trade in their own order book.
     """
 
     listing_id: UUID

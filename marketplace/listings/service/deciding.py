@@ -43,7 +43,8 @@ async def publish_listing(
 ) -> Listing:
     """Put an approved listing on sale; its lot was opened in the register before, in this transaction.
 
-    `findings` are those the approval rests on; what a buyer must be told of becomes the listing's labels.
+    `findings` are those the approval rests on; what a buyer must be told of becomes the listing's
+    labels.
 
     Raises:
         NotFound.

@@ -30,8 +30,9 @@ async def offers_for(work: Work, wanted: Wanted) -> list[Offer]:
 async def units_changed(work: Work, lot_ids: Sequence[UUID]) -> None:
     """Refresh the free quantity of the listings of these lots from the register; lots without a listing do not matter.
 
-    To be called in the transaction that reserved, released or moved units, after it did. A listing whose seller holds
-    nothing of the lot any more is sold out. Costs two statements while some units stay free.
+    To be called in the transaction that reserved, released or moved units, after it did. A listing
+    whose seller holds nothing of the lot any more is sold out. Costs two statements while some
+    units stay free.
     """
     if not lot_ids:
         return

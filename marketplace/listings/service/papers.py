@@ -32,12 +32,14 @@ async def attach_evidence(
 ) -> tuple[Evidence, bool]:
     """Keep a paper of the caller's listing; the same file of the same kind again gives the first one and False.
 
-    The bytes are stored before the row: a crash in between leaves a file that nothing names, never a name without a file.
+    The bytes are stored before the row: a crash in between leaves a file that nothing names, never
+    a name without a file.
 
     Raises:
         NotFound.
         Conflict: `listing.evidence_closed`.
-        Malformed, TooLarge, UnsupportedMedia: the file is not what it must be, see `domain/files.py`.
+        Malformed, TooLarge, UnsupportedMedia: the file is not what it must be, see
+        `domain/files.py`.
     """
     file_type = files.recognise(upload.data)
     files.require_agreement(file_type, upload.file_name, upload.declared_type)

@@ -12,7 +12,7 @@ from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.money import Money
-from marketplace.kernel.paging import Page, page_of
+from marketplace.kernel.paging import Page, Window, page_of
 from marketplace.licensing.catalogue import Product, load_catalogue
 from marketplace.licensing.conditions import assess, judge
 from marketplace.licensing.findings import Finding, load_rules
@@ -90,13 +90,11 @@ async def load_listings(work: Work, listing_ids: list[UUID]) -> dict[UUID, Listi
     return {row.id: row for row in await selling.find_many(work.connection, listing_ids)}
 
 
-async def list_listings(
-    work: Work, state: State | None, before: UUID | None, limit: int
-) -> Page[Listing]:
+async def list_listings(work: Work, state: State | None, window: Window) -> Page[Listing]:
     """Give one page of the calling company's listings, newest first; staff see those of all companies."""
     company_id = None if work.principal.scope in ("staff", "system") else work.principal.company
-    rows = await selling.list_page(work.connection, company_id, state, before, limit + 1)
-    return page_of(rows, limit, lambda row: (str(row.id),))
+    rows = await selling.list_page(work.connection, company_id, state, window)
+    return page_of(rows, window.limit, lambda row: (str(row.id),))
 
 
 async def change_listing(
@@ -149,13 +147,17 @@ async def assess_today(work: Work, listing: Listing) -> tuple[tuple[Finding, ...
 
 
 async def submit_listing(work: Work, listing_id: UUID) -> tuple[Listing, Submission]:
-    """Hand a draft over for review, with what the conditions find in it. Called by the reviews stage, which opens the review.
+    """Hand a draft over for review, with what the conditions find in it.
 
-    Two listings of one position cannot be submitted at the same instant: the second waits and then sees what the first took.
+    Called by the reviews stage, which opens the review in the same transaction.
+
+    Two listings of one position cannot be submitted at the same instant: the second waits and then
+    sees what the first took.
 
     Raises:
         NotFound.
-        Conflict: `listing.blocked` with the findings, `listing.not_tradable_units`, `listing.expired`,
+        Conflict: `listing.blocked` with the findings, `listing.not_tradable_units`,
+        `listing.expired`,
             `listing.not_possible`.
     """
     found = await load_listing(work, listing_id, lock=True)
@@ -192,7 +194,8 @@ async def withdraw_listing(work: Work, listing_id: UUID) -> Listing:
 async def end_listing(work: Work, seen: Listing, command: str) -> Listing:
     """Withdraw or expire: surrender the free units in the register, then end the listing.
 
-    The register's lot is locked before the listing's row, as a purchase does it, so that the two cannot wait for each other.
+    The register's lot is locked before the listing's row, as a purchase does it, so that the two
+    cannot wait for each other.
     """
     returned = 0
     if seen.lot_id is not None and seen.state is State.PUBLISHED:

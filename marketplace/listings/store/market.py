@@ -42,7 +42,7 @@ _OFFERS: Final = (
 
 _FIRST: Final = (-1, UUID(int=0))
 _PRICE_MAX: Final = 2**62
-_DIALECT: Final = asyncpg_dialect()  # type: ignore[no-untyped-call] - the library leaves it untyped
+_DIALECT: Final = asyncpg_dialect()  # type: ignore[no-untyped-call]  # not typed there
 _COLUMN_OF: Final = {
     "family": "family",
     "cal_version": "version",
@@ -67,7 +67,8 @@ def _prepare(statement: Select[Any]) -> _Prepared:
 def _page_statement(facet: tuple[str, ...]) -> Select[Any]:
     """Walk the index of one combination of equality filters in order of price, from behind the cursor.
 
-    The bounds stand in every statement, wide open when they are not asked for: so there is one plan per combination.
+    The bounds stand in every statement, wide open when they are not asked for: so there is one plan
+    per combination.
     """
     return (
         select(catalogue)

@@ -10,7 +10,9 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from marketplace.infra.db import newest_first
 from marketplace.kernel.money import Money
+from marketplace.kernel.paging import Window
 from marketplace.licensing.positions import SourcePosition
 from marketplace.licensing.programmes import find_segment
 from marketplace.licensing.units import unit_of
@@ -108,21 +110,16 @@ async def find_of_lots(connection: AsyncConnection, lot_ids: Sequence[UUID]) -> 
 
 
 async def list_page(
-    connection: AsyncConnection,
-    company_id: UUID | None,
-    state: State | None,
-    before: UUID | None,
-    limit: int,
+    connection: AsyncConnection, company_id: UUID | None, state: State | None, window: Window
 ) -> list[Listing]:
-    """Load up to `limit` listings, newest first, older than `before`; of one company, or of all for staff."""
-    wanted = select(listings).order_by(listings.c.id.desc()).limit(limit)
+    """Load a page of listings, newest first; of one company, or of all for staff."""
+    wanted = select(listings)
     if company_id is not None:
         wanted = wanted.where(listings.c.company_id == company_id)
     if state is not None:
         wanted = wanted.where(listings.c.state == state.value)
-    if before is not None:
-        wanted = wanted.where(listings.c.id < before)
-    return [_to_listing(row) for row in await connection.execute(wanted)]
+    rows = await connection.execute(newest_first(wanted, listings.c.id, window))
+    return [_to_listing(row) for row in rows]
 
 
 async def lock_position(connection: AsyncConnection, company_id: UUID, key: str) -> None:
