@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from marketplace.infra.storage import ContentStorage
     from marketplace.infra.work import Work, WorkSource
     from tests.support.jobs import Drain
+    from tests.support.render import FirstUseRenderer
 
 OpenWork = Callable[..., AbstractAsyncContextManager["Work"]]
 """`async with work() as w` or `work(principal)`: one unit of work that commits at its end."""
@@ -212,9 +213,28 @@ async def client(app: "Litestar") -> "AsyncIterator[httpx.AsyncClient]":
         yield opened
 
 
+@pytest.fixture(scope="session")
+async def renderer(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> "AsyncIterator[FirstUseRenderer]":
+    """Give the real printing process of this run; it starts with the first paper."""
+    from tests.support.render import FirstUseRenderer  # noqa: PLC0415 - as above
+
+    opened = FirstUseRenderer(tmp_path_factory.mktemp("fonts"))
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture
-def drain_jobs(work_source: "WorkSource", settings: Settings, storage: "ContentStorage") -> "Drain":
+async def drain_jobs(
+    work_source: "WorkSource",
+    settings: Settings,
+    storage: "ContentStorage",
+    renderer: "FirstUseRenderer",
+) -> "Drain":
     """Give a function that runs every due job through the workers' own runtime, when awaited."""
     from tests.support.jobs import make_drain  # noqa: PLC0415 - as above
+    from workers.registration import Tools  # noqa: PLC0415 - as above
 
-    return make_drain(work_source, settings, storage)
+    tools = Tools(settings=settings, storage=storage, renderer=renderer)
+    return make_drain(work_source, tools)

@@ -1,4 +1,4 @@
-"""What the API takes and gives about values. Amounts are minor units of the stated currency, per licence."""
+"""What the API takes and gives about products and their values. Amounts are per licence, net of VAT."""
 
 from datetime import date, datetime
 from typing import Annotated, Self
@@ -7,13 +7,22 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.kernel.ids import format_id, pattern
-from marketplace.kernel.text import Quantity
-from marketplace.valuations.domain import State, Valuation, ValueRange
+from marketplace.kernel.money import Money
+from marketplace.kernel.text import END, Quantity
+from marketplace.licensing.catalogue import Metric, PartNumber
+from marketplace.valuations.domain import (
+    NoEstimate,
+    PriceKind,
+    ProductFacts,
+    State,
+    Valuation,
+    ValueRange,
+)
 
 ProductKey = Annotated[
     str,
     Meta(
-        pattern="^[a-z0-9_]{1,20}-[a-z0-9]{1,10}-[a-z]{1,10}$",
+        pattern=f"^[a-z0-9_]{{1,20}}-[a-z0-9]{{1,10}}-[a-z]{{1,10}}{END}",
         examples=["ws_cal-2019-user"],
         description="Product of the catalogue: family, version, metric",
     ),
@@ -27,33 +36,48 @@ class ValuationRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     quantity: Quantity
 
 
+class ListPriceOut(msgspec.Struct, frozen=True):
+    """The price of a new licence that the value is measured against."""
+
+    amount: Money
+    version: Annotated[str, Meta(description="Newest version with a price that was read")]
+    kind: Annotated[
+        PriceKind,
+        Meta(
+            description="`list` = a maker's published list; `partner_list` = a reseller's table, marked up",
+            examples=["list"],
+        ),
+    ]
+    as_of_on: date
+    source: str
+
+
 class Inputs(msgspec.Struct, frozen=True):
     """What the value was computed from."""
 
-    list_price_minor: Annotated[
-        int, Meta(ge=0, description="Price of a new licence of the newest version")
-    ]
-    list_price_version: str
-    list_price_kind: Annotated[str, Meta(description="list, partner_list or partner_cost")]
-    list_price_as_of_on: date
-    list_price_source: str
-    age_years: float
+    list_price: ListPriceOut
+    age_years: Annotated[float, Meta(description="Since the version came out")]
     newer_versions: int
-    support_years_left: float | None
-    log_ratio: Annotated[float, Meta(description="ln(value / list price) of the lifecycle prior")]
+    support_years_left: Annotated[
+        float | None, Meta(description="To the end of extended support; null = not known")
+    ]
+    log_ratio: Annotated[float, Meta(description="ln(mid / list price) by the lifecycle prior")]
 
 
 class ValueOut(msgspec.Struct, frozen=True):
-    """A value range per licence: 10 %, 50 % and 90 % points."""
+    """A value range per licence, net of VAT: 10 %, 50 % and 90 % points."""
 
-    low_minor: Annotated[int, Meta(ge=0)]
-    mid_minor: Annotated[int, Meta(ge=0)]
-    high_minor: Annotated[int, Meta(ge=0)]
-    currency: str
+    low: Money
+    mid: Money
+    high: Annotated[Money, Meta(description="Never above the list price")]
     grade: Annotated[
-        str, Meta(description="A best to D; D = list price and lifecycle only, no trades yet")
+        str,
+        Meta(
+            description="A best to D; D = list price and lifecycle only, no trades yet",
+            examples=["D"],
+        ),
     ]
-    method: str
+    method: Annotated[str, Meta(examples=["list-price-x-lifecycle-prior/1"])]
     as_of_on: date
     inputs: Inputs
 
@@ -62,19 +86,20 @@ class ValueOut(msgspec.Struct, frozen=True):
         """Build from the domain value."""
         price = value.list_price
         return cls(
-            low_minor=value.low_minor,
-            mid_minor=value.mid_minor,
-            high_minor=value.high_minor,
-            currency=value.currency,
+            low=Money(value.low_minor, value.currency),
+            mid=Money(value.mid_minor, value.currency),
+            high=Money(value.high_minor, value.currency),
             grade=value.grade,
             method=value.method,
             as_of_on=value.as_of_on,
             inputs=Inputs(
-                list_price_minor=price.amount_minor,
-                list_price_version=price.version,
-                list_price_kind=price.kind,
-                list_price_as_of_on=price.as_of_on,
-                list_price_source=price.source,
+                list_price=ListPriceOut(
+                    amount=Money(price.amount_minor, price.currency),
+                    version=price.version,
+                    kind=price.kind,
+                    as_of_on=price.as_of_on,
+                    source=price.source,
+                ),
                 age_years=value.age_years,
                 newer_versions=value.newer_versions,
                 support_years_left=value.support_years_left,
@@ -84,16 +109,24 @@ class ValueOut(msgspec.Struct, frozen=True):
 
 
 class ValuationOut(msgspec.Struct, frozen=True):
-    """A requested valuation; `value` is there once the state is `computed`."""
+    """A requested valuation: a `value` once the state is `computed`, a `reason` when it is `no_estimate`."""
 
     id: Annotated[str, Meta(pattern=pattern("val"))]
     product: ProductKey
-    quantity: int
+    quantity: Annotated[
+        int, Meta(description="As asked; this method values each licence of a lot alike")
+    ]
     state: State
     requested_at: datetime
     computed_at: datetime | None
     value: ValueOut | None
-    reason: Annotated[str | None, Meta(description="Why there is no estimate")]
+    reason: Annotated[
+        NoEstimate | None,
+        Meta(
+            description="Why there is no estimate: no list price was read for this family and metric, the dates of "
+            "this version are not confirmed, or it is not out yet"
+        ),
+    ]
 
     @classmethod
     def of(cls, valuation: Valuation) -> Self:
@@ -128,3 +161,56 @@ class ProductValues(msgspec.Struct, frozen=True):
     """The newest nightly value of every product that has one."""
 
     items: list[ProductValueOut]
+
+
+class PartNumberOut(msgspec.Struct, frozen=True):
+    """A part number that stands for exactly this product."""
+
+    number: Annotated[str, Meta(examples=["R18-05767"])]
+    programmes: Annotated[list[str], Meta(description="Every programme it can stand for")]
+    segment: str | None
+    pack_size: int | None
+
+    @classmethod
+    def of(cls, row: PartNumber) -> Self:
+        """Build from the catalogue's row."""
+        return cls(row.number, list(row.programmes), row.segment, row.pack_size)
+
+
+class ProductOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A product that can be traded, with what sources confirm about it; null = no source read."""
+
+    key: ProductKey
+    name: Annotated[str, Meta(examples=["Windows Server 2019 User CAL"])]
+    family: Annotated[str, Meta(examples=["ws_cal"])]
+    version: Annotated[str, Meta(examples=["2019"])]
+    metric: Metric
+    start_on: Annotated[date | None, Meta(description="First day of the server version")]
+    mainstream_end_on: Annotated[
+        date | None, Meta(description="Last day; a CAL does not expire with support (R19)")
+    ]
+    extended_end_on: date | None
+    paid_end_on: Annotated[date | None, Meta(description="Last day of paid security updates")]
+    part_numbers: list[PartNumberOut]
+
+    @classmethod
+    def of(cls, facts: ProductFacts) -> Self:
+        """Build from the domain value."""
+        return cls(
+            key=facts.product.key,
+            name=facts.name,
+            family=facts.product.family,
+            version=facts.product.version,
+            metric=facts.product.metric,
+            start_on=facts.start_on,
+            mainstream_end_on=facts.mainstream_end_on,
+            extended_end_on=facts.extended_end_on,
+            paid_end_on=facts.paid_end_on,
+            part_numbers=[PartNumberOut.of(row) for row in facts.part_numbers],
+        )
+
+
+class Products(msgspec.Struct, frozen=True):
+    """Every product that can be traded, by family, oldest version first."""
+
+    items: list[ProductOut]

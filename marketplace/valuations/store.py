@@ -6,11 +6,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, bindparam, func, select, true, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from marketplace.valuations.domain import State, Valuation, ValueRange
+from marketplace.infra.db import newest_first
+from marketplace.kernel.paging import Window
+from marketplace.valuations.domain import NoEstimate, State, Valuation, ValueRange
 from marketplace.valuations.tables import product_values, valuations
 
 _INSERT: Final = insert(valuations)
@@ -27,10 +29,19 @@ _ANSWER: Final = (
     )
 )
 _NIGHTLY: Final = insert(product_values).on_conflict_do_nothing()
-_LATEST: Final = (
-    select(product_values)
-    .distinct(product_values.c.product)
-    .order_by(product_values.c.product, product_values.c.as_of_on.desc())
+_OF_COMPANY: Final = select(valuations).where(valuations.c.company_id == bindparam("company_id"))
+
+# One index look-up per product, however many nights are stored.
+_WANTED: Final = func.unnest(bindparam("products", type_=ARRAY(Text))).table_valued("product")
+_NEWEST: Final = (
+    select(product_values.c.value)
+    .where(product_values.c.product == _WANTED.c.product)
+    .order_by(product_values.c.as_of_on.desc())
+    .limit(1)
+    .lateral()
+)
+_LATEST: Final = select(_WANTED.c.product, _NEWEST.c.value).select_from(
+    _WANTED.join(_NEWEST, true())
 )
 
 
@@ -59,18 +70,13 @@ async def select_valuation(
 
 
 async def select_page(
-    connection: AsyncConnection, company_id: UUID, before: tuple[Any, ...] | None, limit: int
+    connection: AsyncConnection, company_id: UUID | None, window: Window
 ) -> list[Valuation]:
-    """Load up to `limit + 1` requests of a company, newest first, older than the cursor."""
-    statement = (
-        select(valuations)
-        .where(valuations.c.company_id == company_id)
-        .order_by(valuations.c.id.desc())
-        .limit(limit + 1)
-    )
-    if before is not None:
-        statement = statement.where(valuations.c.id < UUID(before[0]))
-    return [_valuation(row) for row in await connection.execute(statement)]
+    """Load one row more than a window of a company's requests (None: of all), newest first."""
+    query = select(valuations) if company_id is None else _OF_COMPANY
+    statement = newest_first(query, valuations.c.id, window)
+    parameters = {} if company_id is None else {"company_id": company_id}
+    return [_valuation(row) for row in await connection.execute(statement, parameters)]
 
 
 async def save_answer(connection: AsyncConnection, valuation: Valuation) -> None:
@@ -81,7 +87,7 @@ async def save_answer(connection: AsyncConnection, valuation: Valuation) -> None
             "valuation_id": valuation.id,
             "new_state": valuation.state.value,
             "new_value": msgspec.to_builtins(valuation.value),
-            "new_reason": valuation.reason,
+            "new_reason": valuation.reason.value if valuation.reason else None,
             "at": valuation.computed_at,
         },
     )
@@ -100,13 +106,17 @@ async def insert_product_values(
         }
         for product, value in values
     ]
-    await connection.execute(_NIGHTLY, rows)
+    if rows:
+        await connection.execute(_NIGHTLY, rows)
 
 
-async def select_product_values(connection: AsyncConnection) -> list[tuple[str, ValueRange]]:
-    """Load the newest value of every product."""
-    rows = await connection.execute(_LATEST)
-    return [(row.product, msgspec.convert(row.value, ValueRange)) for row in rows]
+async def select_product_values(
+    connection: AsyncConnection, products: Sequence[str]
+) -> list[tuple[str, ValueRange]]:
+    """Load the newest value of each of the products that has one, in their order."""
+    rows = await connection.execute(_LATEST, {"products": list(products)})
+    newest = {row.product: msgspec.convert(row.value, ValueRange) for row in rows}
+    return [(product, newest[product]) for product in products if product in newest]
 
 
 def _valuation(row: Any) -> Valuation:
@@ -118,6 +128,6 @@ def _valuation(row: Any) -> Valuation:
         state=State(row.state),
         requested_at=row.requested_at,
         value=msgspec.convert(row.value, ValueRange) if row.value else None,
-        reason=row.reason,
+        reason=NoEstimate(row.reason) if row.reason else None,
         computed_at=row.computed_at,
     )

@@ -24,12 +24,15 @@ valuations = Table(
     Column("product", Text, nullable=False),
     Column("quantity", Integer, nullable=False),
     Column("state", Text, nullable=False),
-    Column("value", JSONB),
+    Column("value", JSONB(none_as_null=True)),
     Column("reason", Text),
     Column("requested_at", DateTime(timezone=True), nullable=False),
     Column("computed_at", DateTime(timezone=True)),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint("state in ('pending', 'computed', 'no_estimate')", name="state"),
+    CheckConstraint("(state = 'computed') = (value is not null)", name="value"),
+    CheckConstraint("(state = 'no_estimate') = (reason is not null)", name="reason"),
+    CheckConstraint("(state = 'pending') = (computed_at is null)", name="computed_at"),
 )
 Index("ix_valuations_company_id_id", valuations.c.company_id, valuations.c.id)
 

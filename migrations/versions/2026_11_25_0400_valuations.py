@@ -25,6 +25,9 @@ def upgrade() -> None:
         sa.Column("computed_at", sa.DateTime(timezone=True)),
         sa.CheckConstraint("quantity > 0", name="quantity"),
         sa.CheckConstraint("state in ('pending', 'computed', 'no_estimate')", name="state"),
+        sa.CheckConstraint("(state = 'computed') = (value is not null)", name="value"),
+        sa.CheckConstraint("(state = 'no_estimate') = (reason is not null)", name="reason"),
+        sa.CheckConstraint("(state = 'pending') = (computed_at is null)", name="computed_at"),
     )
     op.create_index("ix_valuations_company_id_id", "valuations", ["company_id", "id"])
     op.execute("GRANT SELECT, INSERT, UPDATE ON valuations TO cession_app")

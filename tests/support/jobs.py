@@ -6,8 +6,6 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from marketplace.infra.settings import Settings
-from marketplace.infra.storage import Storage
 from marketplace.infra.work import WorkSource
 from workers.registration import Tools, load_actors
 from workers.runtime import Runtime
@@ -26,9 +24,9 @@ class JobFailedError(AssertionError):
     """A drained job failed; the message is what the ledger recorded."""
 
 
-def make_drain(source: WorkSource, settings: Settings, storage: Storage) -> Drain:
+def make_drain(source: WorkSource, tools: Tools) -> Drain:
     """Give a function that runs due jobs until none is left, also those that jobs enqueue."""
-    runtime = Runtime(source, load_actors(), Tools(settings=settings, storage=storage), "tests")
+    runtime = Runtime(source, load_actors(), tools, "tests")
 
     async def drain(*, allow_failures: bool = False) -> list[str]:
         ran: list[str] = []

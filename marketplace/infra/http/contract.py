@@ -16,6 +16,7 @@ from marketplace.infra.http.problems import MEDIA_TYPE, TITLES
 
 TAGS: Final = (
     ("companies", "Who trades here: companies, members, API keys, grants to partners"),
+    ("products", "What can be traded, and what it is worth tonight"),
     ("listings", "Surplus licences that companies offer"),
     ("reviews", "The operator checks the evidence"),
     ("quotes", "What a buyer needs, priced and reserved"),
