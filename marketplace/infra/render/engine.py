@@ -9,12 +9,12 @@ import io
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jinja2
 import msgspec
 import segno
-from cssselect2 import ElementWrapper
+from cssselect2 import ElementWrapper  # type: ignore[import-untyped]  # ships no types
 from markupsafe import Markup
 from weasyprint import CSS, HTML, Attachment
 from weasyprint.text.fonts import FontConfiguration
@@ -123,7 +123,7 @@ class Page(HTML):  # type: ignore[misc]  # WeasyPrint ships no types
     """
 
     def __init__(self, text: str, url_fetcher: URLFetcher) -> None:
-        root = ElementTree.fromstring(text)  # noqa: S314  # our own template, see above
+        root = ET.fromstring(text)  # noqa: S314  # our own template, see above
         self.base_url = None
         self.url_fetcher = url_fetcher
         self.media_type = "print"

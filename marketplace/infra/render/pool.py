@@ -81,8 +81,7 @@ class Child:
         """Kill the process and wait until it is gone; it holds nothing worth a farewell."""
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
-        # Reading to the end lets asyncio close the pipes before the loop does.
-        await self._process.communicate()
+        await self._process.wait()
 
 
 class RenderPool:
