@@ -6,7 +6,7 @@ One class over `obstore` serves a local folder, an S3-compatible bucket and memo
 import hashlib
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import obstore
@@ -27,6 +27,8 @@ class StoredFileDamaged(Exception):
     """The stored bytes no longer have the hash that names them."""
 
 
+# Checked at run time: the framework looks at what it hands to a route.
+@runtime_checkable
 class Storage(Protocol):
     """Keeps bytes by their hash."""
 
