@@ -23,20 +23,22 @@ from marketplace.infra.storage import Storage
 from marketplace.infra.work import Doorbell, Subscription, WorkSource
 from marketplace.kernel.clock import Clock, Ids
 from marketplace.orders.api import OrderController
-from marketplace.orders.api import OrderController
 from marketplace.parties import service as parties
+from marketplace.listings.api import CONTROLLERS as LISTINGS
 from marketplace.parties.api import CONTROLLERS as PARTIES
-from marketplace.quotes.api import QuoteController
-from marketplace.settlements.api import SettlementController
 from marketplace.portal.api import PortalController, static_files
 from marketplace.quotes.api import QuoteController
+from marketplace.reviews.api import CONTROLLERS as REVIEWS
 from marketplace.settlements.api import SettlementController
 from marketplace.transfers.api import TransferController
-from marketplace.valuations.api import ValuationController
+from marketplace.valuations.api import ProductController, ValuationController
 
 CONTROLLERS: Final[tuple[Any, ...]] = (
     *PARTIES,
+    ProductController,
     ValuationController,
+    *LISTINGS,
+    *REVIEWS,
     QuoteController,
     OrderController,
     SettlementController,

@@ -16,7 +16,7 @@ from litestar.openapi.spec import (
     RequestBody,
     Schema,
 )
-from litestar.params import JSONBody, Parameter
+from litestar.params import JSONBody, Parameter, QueryParameter
 from msgspec import Meta
 
 from marketplace.infra.access import PUBLIC, company
@@ -116,12 +116,14 @@ class ListingController(Controller):
     async def list_listings(
         self,
         work: GivenWork,
-        state: Annotated[State | None, Parameter(description="Only these")] = None,
+        in_state: Annotated[
+            State | None, QueryParameter(name="state", description="Only these")
+        ] = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT_DEFAULT,
     ) -> ListingPage:
         """List your listings, newest first."""
-        page = await service.list_listings(work, state, window_of(limit, cursor))
+        page = await service.list_listings(work, in_state, window_of(limit, cursor))
         return ListingPage([ListingOut.of(row) for row in page.items], page.next_cursor)
 
     @get(

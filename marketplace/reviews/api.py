@@ -4,13 +4,12 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from litestar import Controller, get, post
-from litestar.params import Parameter
+from litestar.params import JSONBody, Parameter, QueryParameter
 
 from marketplace.infra.access import company, staff
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
-from marketplace.infra.http.parameters import Cursor, Limit, path_id
-from marketplace.infra.work import Work
+from marketplace.infra.http.parameters import Cursor, GivenWork, Limit, path_id
 from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor
 from marketplace.listings.schemas import ListingOut
@@ -41,7 +40,7 @@ class SubmissionController(Controller):
         status_code=200,
         opt={"access": company("listings:write", verified=True)},
     )
-    async def submit_listing(self, work: Work, listing_id: ListingId) -> Answer[ListingOut]:
+    async def submit_listing(self, work: GivenWork, listing_id: ListingId) -> Answer[ListingOut]:
         """Hand a draft over for review. Findings that block refuse it and are listed in `errors`."""
         listing = await service.submit_listing(work, path_id("lst", listing_id))
         return Answer(
@@ -58,14 +57,16 @@ class ReviewController(Controller):
     @get("/", operation_id="list_reviews", opt={"access": staff("reviewer")})
     async def list_reviews(
         self,
-        work: Work,
-        state: Annotated[State | None, Parameter(description="Only these")] = None,
+        work: GivenWork,
+        in_state: Annotated[
+            State | None, QueryParameter(name="state", description="Only these")
+        ] = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT_DEFAULT,
     ) -> Queue:
         """List reviews, the longest waiting first."""
         after = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
-        page = await service.list_reviews(work, state, after, limit)
+        page = await service.list_reviews(work, in_state, after, limit)
         items = [
             QueueItem(ReviewOut.of(review), ListingOut.of(listing), seller.legal_name)
             for review, listing, seller in page.items
@@ -73,7 +74,7 @@ class ReviewController(Controller):
         return Queue(items, page.next_cursor)
 
     @get("/{review_id:str}", operation_id="load_review", opt={"access": staff("reviewer")})
-    async def load_review(self, work: Work, review_id: ReviewId) -> CaseOut:
+    async def load_review(self, work: GivenWork, review_id: ReviewId) -> CaseOut:
         """Look at everything about one review."""
         return CaseOut.of(await service.load_case(work, path_id("rev", review_id)))
 
@@ -83,7 +84,7 @@ class ReviewController(Controller):
         status_code=200,
         opt={"access": staff("reviewer")},
     )
-    async def approve_listing(self, work: Work, review_id: ReviewId, data: Approval) -> ReviewOut:
+    async def approve_listing(self, work: GivenWork, review_id: ReviewId, data: JSONBody[Approval]) -> ReviewOut:
         """Approve: the lot is opened in the register and the listing goes on sale."""
         decisions = tuple(row.to_value() for row in data.decisions)
         return ReviewOut.of(await service.approve(work, path_id("rev", review_id), decisions))
@@ -95,7 +96,7 @@ class ReviewController(Controller):
         opt={"access": staff("reviewer")},
     )
     async def request_listing_changes(
-        self, work: Work, review_id: ReviewId, data: Refusal
+        self, work: GivenWork, review_id: ReviewId, data: JSONBody[Refusal]
     ) -> ReviewOut:
         """Send the listing back to the seller, with what has to change."""
         wanted = path_id("rev", review_id)
@@ -107,7 +108,7 @@ class ReviewController(Controller):
         status_code=200,
         opt={"access": staff("reviewer")},
     )
-    async def reject_listing(self, work: Work, review_id: ReviewId, data: Refusal) -> ReviewOut:
+    async def reject_listing(self, work: GivenWork, review_id: ReviewId, data: JSONBody[Refusal]) -> ReviewOut:
         """Refuse the listing for good, with the reasons."""
         wanted = path_id("rev", review_id)
         return ReviewOut.of(await service.reject(work, wanted, data.reasons))
