@@ -151,6 +151,20 @@ CHECKS: Final = (
     ),
     (
         "I12",
+        "a reservation ended twice",
+        "SELECT reservation_id FROM title_reservation_ends GROUP BY 1 HAVING count(*) > 1",
+    ),
+    (
+        "I12",
+        "an active reservation lies in no title holding of its holder",
+        """SELECT r.id FROM title_active_reservations a
+             JOIN title_reservations r ON r.id = a.reservation_id
+            WHERE NOT EXISTS (
+              SELECT FROM title_live l WHERE l.lot_id = r.lot_id AND l.units @> r.units
+                 AND l.kind = 't' AND l.party_id = r.holder_id)""",
+    ),
+    (
+        "I12",
         "a reservation was posted after its end, or beyond its units",
         """SELECT r.id FROM title_reservations r
              JOIN title_reservation_ends n ON n.reservation_id = r.id AND n.outcome = 'posted'
