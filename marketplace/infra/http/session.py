@@ -81,7 +81,7 @@ def require_access(access: Access, principal: Principal) -> None:
 
 
 def _require_staff(access: Access, principal: Principal) -> None:
-    if access.who == "staff" and not access.roles & principal.roles:
+    if access.who in ("staff", "member") and access.roles and not access.roles & principal.roles:
         raise Forbidden(
             "access.role_missing", f"This needs the staff role {' or '.join(sorted(access.roles))}."
         )
