@@ -14,8 +14,9 @@ from marketplace.infra.clock import SystemIds
 from marketplace.infra.jobs.ledger import Job, NewJob, find_job, insert_jobs
 from marketplace.infra.settings import Settings
 from marketplace.infra.storage import ContentStorage
-from marketplace.infra.work import WorkSource
+from marketplace.infra.work import SilentDoorbell, WorkSource
 from tests.jobs import probes
+from tests.support.clock import CountingIds, FixedClock
 from workers.registration import Actors, Tools, collect
 from workers.runtime import Runtime
 
@@ -84,6 +85,12 @@ def actors() -> Actors:
 def ledger(database: AsyncEngine) -> Ledger:
     """Give a look into the test's database."""
     return Ledger(database)
+
+
+@pytest.fixture
+def work_source(database: AsyncEngine, clock: FixedClock, ids: CountingIds) -> WorkSource:
+    """Give the opener of units of work without the application: this room knows no stage."""
+    return WorkSource(database, clock, ids, {}, SilentDoorbell())
 
 
 @pytest.fixture
