@@ -45,9 +45,11 @@ class Caller:
         """Read JSON."""
         return self.send("GET", path).json()
 
-    def post(self, path: str, body: Any = None) -> Any:
-        """Send JSON under a fresh idempotency key and read JSON."""
+    def post(self, path: str, body: Any = None, *, etag: str = "") -> Any:
+        """Send JSON under a fresh idempotency key and read JSON; `etag` says which version it is about."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
+        if etag:
+            headers["If-Match"] = etag
         data = b"" if body is None else json.dumps(body).encode()
         return self.send("POST", path, data, headers).json()
 

@@ -19,6 +19,7 @@ OUTPUT: Final = Path("demo-output")
 ACQUIRED: Final = 500
 OFFERED: Final = 300
 BOUGHT: Final = 120
+PRICE_MINOR: Final = 1290
 _AGREEMENT: Final = "61882745"
 _STAFF_ROLES: Final = frozenset({"reviewer", "finance", "admin"})
 _HTTP_ACCEPTED: Final = 202
@@ -86,9 +87,11 @@ def _register(
     owner = {**facts["owner"], "email": f"{stamp}-{facts['owner']['email']}"}
     registered = anyone.post("/v1/companies", {**facts, "register_number": number, "owner": owner})
     company_id: str = registered["company"]["id"]
+    seen = staff.send("GET", f"/v1/companies/{company_id}")
     staff.post(
         f"/v1/companies/{company_id}/verification",
         {"decision": "verified", "reason": "register extract and VAT id seen"},
+        etag=seen.headers["etag"],
     )
     person = anyone.with_token(registered["session"]["token"])
     scopes = person.get("/v1/me")["scopes"]
@@ -97,6 +100,7 @@ def _register(
 
 
 def _list(cast: Cast, say: Say) -> str:
+    price = _asking_price(cast.seller)
     listing = cast.seller.post(
         "/v1/listings",
         {
@@ -116,7 +120,7 @@ def _list(cast: Cast, say: Say) -> str:
                 "term": "perpetual",
                 "paid_in_full": True,
             },
-            "unit_price": {"amount_minor": 1290, "currency": "EUR"},
+            "unit_price": {"amount_minor": price, "currency": "EUR"},
             "smallest_quantity": 10,
             "expires_at": (datetime.now(UTC) + timedelta(days=90)).isoformat(),
         },
@@ -132,7 +136,7 @@ def _list(cast: Cast, say: Say) -> str:
     cast.seller.post(f"/v1/listings/{listing_id}/submission")
     detail = cast.seller.get(f"/v1/listings/{listing_id}")
     say(
-        f"2  {cast.seller_name} lists {OFFERED} Windows Server 2019 User CALs at 12.90 EUR, with 4 papers"
+        f"2  {cast.seller_name} lists {OFFERED} Windows Server 2019 User CALs at {price / 100:.2f} EUR, with 4 papers"
     )
     for finding in detail["findings"]:
         if finding["outcome"] != "pass":
@@ -140,12 +144,18 @@ def _list(cast: Cast, say: Say) -> str:
     return listing_id
 
 
+def _asking_price(seller: Caller) -> int:
+    """Undercut what earlier runs left on the market, so that this run's lot is the one that sells."""
+    found = seller.get("/v1/catalogue?family=ws_cal&version=2019&metric=user&limit=1")["items"]
+    return min([PRICE_MINOR, *(item["unit_price"]["amount_minor"] - 1 for item in found)])
+
+
 def _review(cast: Cast, listing_id: str, say: Say) -> None:
     queue = cast.staff.get("/v1/reviews?state=open&limit=100")["items"]
     review = next(item["review"] for item in queue if item["listing"]["id"] == listing_id)
     case = cast.staff.get(f"/v1/reviews/{review['id']}")
     decisions = [
-        {"code": code, "note": "originals seen by the reviewer"} for code in case["needs_decision"]
+        {"code": code, "note": "originals seen by the reviewer"} for code in case["to_decide"]
     ]
     cast.staff.post(f"/v1/reviews/{review['id']}/approval", {"decisions": decisions})
     say("3  the reviewer approves the evidence; the lot is opened in the title register")
@@ -262,8 +272,9 @@ def _value(cast: Cast, say: Say) -> None:
 
     value = wait_for("the valuation", computed)["value"]
     low, mid, high = (value[name] / 100 for name in ("low_minor", "mid_minor", "high_minor"))
+    say(f"8  what such a licence is worth: {mid:.2f} {value['currency']} each")
     say(
-        f"8  what such a licence is worth: {mid:.2f} {value['currency']} ({low:.2f} to {high:.2f}), grade {value['grade']}"
+        f"   between {low:.2f} and {high:.2f}, grade {value['grade']}: list price and age, no trades yet"
     )
 
 
