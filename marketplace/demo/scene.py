@@ -271,8 +271,8 @@ def _value(cast: Cast, say: Say) -> None:
         return found if found["state"] != "pending" else None
 
     value = wait_for("the valuation", computed)["value"]
-    low, mid, high = (value[name] / 100 for name in ("low_minor", "mid_minor", "high_minor"))
-    say(f"8  what such a licence is worth: {mid:.2f} {value['currency']} each")
+    low, mid, high = (value[name]["amount_minor"] / 100 for name in ("low", "mid", "high"))
+    say(f"8  what such a licence is worth: {mid:.2f} {value['mid']['currency']} each")
     say(
         f"   between {low:.2f} and {high:.2f}, grade {value['grade']}: list price and age, no trades yet"
     )
