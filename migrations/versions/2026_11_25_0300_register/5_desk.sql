@@ -34,6 +34,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM title_permit(NULL);
+    -- A statement of its own: what a query reads was fixed before a lock it takes itself.
+    PERFORM FROM title_states(p_reservations);
     RETURN QUERY
     SELECT s.id, s.lot_id, lower(s.units), upper(s.units), s.outcome, s.holder_id, s.buyer_id, s.deal_id,
            s.event_id, lower(h.units), upper(h.units), e.leaf_hash, h.out_no::integer, d.leaf_hash
