@@ -47,11 +47,11 @@ class TestRoutes:
         assert [name for name in named if not re.fullmatch(r"[a-z]+(_[a-z]+)+", str(name))] == []
         assert len(named) == len(set(named))
 
-    def test_paths_are_plural_nouns_in_snake_case(self) -> None:
+    def test_paths_are_words_and_parameters(self) -> None:
         odd = [
             path
             for path, _ in handlers(unopened_app())
             if path.startswith("/v1")
-            and not re.fullmatch(r"/v1(/[a-z_]+|/\{[a-z_]+(:[a-z]+)?\}(\.pdf)?)+", path)
+            and not re.fullmatch(r"/v1(/[a-z]+(-[a-z]+)*|/\{[a-z_]+(:[a-z]+)?\}(\.pdf)?)+", path)
         ]
         assert odd == []

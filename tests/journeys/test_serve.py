@@ -70,7 +70,8 @@ class TestLoseAPart:
         lost = served.database_pid()
         os.kill(lost, signal.SIGKILL)
         until(lambda: not runs(lost), "the database is gone")
-        until(lambda: served.ready() and served.database_pid() != lost, "the database is back")
+        until(lambda: served.database_pid() not in (0, lost), "the database is back")
+        until(served.ready, "the API answers")
 
     def test_killed_supervisor_leaves_nothing_running(self, own: Installation) -> None:
         parts = processes_of(own)

@@ -66,8 +66,11 @@ class Installation:
         return pid
 
     def database_pid(self) -> int:
-        """Give the process id of the embedded database."""
-        return int((self.folder / "postgres/data/postmaster.pid").read_text().split()[0])
+        """Give the process id of the embedded database, 0 while there is none."""
+        try:
+            return int((self.folder / "postgres/data/postmaster.pid").read_text().split()[0])
+        except FileNotFoundError:
+            return 0
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop and give its exit code."""
