@@ -146,12 +146,11 @@ async def _provenance(work: Work, item: PostedTransfer, buyer: Company) -> Prove
             position, shown, today, quantity=transfer.quantity, zone=zone_of(buyer.country)
         ),
     )
-    programme = find_programme(position.programme)
     return Provenance(
         position=position,
         evidence=tuple(evidence),
         findings=findings,
-        programme_name=programme.name if programme else position.programme,
+        programme=find_programme(position.programme),
     )
 
 

@@ -117,6 +117,13 @@ def load_rules() -> Rules:
     )
 
 
+@cache
+def evidence_for(rule_id: str) -> frozenset[EvidenceKind]:
+    """Return the kinds of paper that can speak to a rule: what would cure any finding it can make."""
+    rows = load_rules().findings.values()
+    return frozenset(kind for row in rows if row.rule == rule_id for kind in row.evidence)
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One position under assessment. `programme` is its matrix row, None when the programme is not known."""
 

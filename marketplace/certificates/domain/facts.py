@@ -3,8 +3,8 @@
 The facts are frozen in the transaction that moved the title, so the paper says what was true then, for ever.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 from uuid import UUID
@@ -36,8 +36,9 @@ from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import format_id
 from marketplace.licensing.catalogue import Catalogue, FamilyKind, Product
 from marketplace.licensing.coverage import covers
-from marketplace.licensing.findings import Finding, Outcome
+from marketplace.licensing.findings import Finding, Outcome, evidence_for
 from marketplace.licensing.positions import EvidenceKind, SourcePosition
+from marketplace.licensing.programmes import Programme, VestingRule
 from marketplace.listings.domain.listing import Evidence
 from marketplace.parties.domain import Company
 from marketplace.register.domain import Chain, PostedLine
@@ -91,8 +92,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     position: SourcePosition
     evidence: tuple[Evidence, ...]
     findings: tuple[Finding, ...]
-    programme_name: str
-    perpetual_since: date | None = None
+    programme: Programme | None
 
 
 def compose(
@@ -173,15 +173,29 @@ def _source(provenance: Provenance) -> Source:
     if position.first_sold_on is None:
         raise _open("C02")
     return Source(
-        programme=provenance.programme_name,
+        programme=provenance.programme.name if provenance.programme else position.programme,
         agreement_number=position.agreement_number or None,
         first_sold_on=position.first_sold_on,
         first_sold_country=position.country,
         acquired=position.acquired,
         sold_earlier=position.sold_earlier,
         retained=position.retained,
-        perpetual_since=provenance.perpetual_since,
+        perpetual_since=_perpetual_since(position, provenance.programme),
     )
+
+
+def _perpetual_since(position: SourcePosition, programme: Programme | None) -> date | None:
+    """Give the day the right became unlimited, where the programme's rule and the known dates say it (C05).
+
+    Under a full-payment rule that is the day of the last instalment, which nobody stated: then nothing is printed.
+    """
+    if programme is None or not position.paid_in_full:
+        return None
+    if programme.vesting is VestingRule.ON_PURCHASE:
+        return position.first_sold_on
+    if programme.vesting is VestingRule.FULL_PAYMENT_AND_TERM_END and position.term_end_on:
+        return position.term_end_on + timedelta(days=1)
+    return None
 
 
 def _chain(
@@ -269,7 +283,7 @@ def _conditions(posted: Posted, provenance: Provenance) -> tuple[Condition, ...]
 def _condition(finding: Finding, posted: Posted, evidence: Sequence[Evidence]) -> Condition:
     if finding.outcome is Outcome.BLOCK:
         raise _open(finding.rule_id)
-    papers = _evidence_of(evidence, finding.evidence_kinds)
+    papers = _evidence_of(evidence, evidence_for(finding.rule_id))
     if finding.rule_id in _CEASE_USE_RULES:
         papers = (*papers, format_id("dcl", posted.declaration.id))
     # A hold that is still open today was decided by the reviewer, who answers for it: the paper says so as a warning.
@@ -313,7 +327,7 @@ def _register(posted: Posted) -> RegisterView:
     return RegisterView(lot=str(posted.transfer.lot_id), entries=tuple(entries))
 
 
-def _evidence_of(evidence: Sequence[Evidence], kinds: Sequence[EvidenceKind]) -> tuple[str, ...]:
+def _evidence_of(evidence: Sequence[Evidence], kinds: Collection[EvidenceKind]) -> tuple[str, ...]:
     return tuple(format_id("evi", item.id) for item in evidence if item.kind in kinds)
 
 
