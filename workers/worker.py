@@ -87,6 +87,7 @@ class WorkerProcess:
         self._runtime = Runtime(self._parts.source, actors, tools, process_name())
         self._link = LedgerLink(settings.database_url, settings.job_lease_seconds)
         self._lanes: list[Lane] = []
+        self._warming: concurrent.futures.Future[None] | None = None
 
     def start(self) -> None:
         """Connect and begin to work; raises when the database does not answer."""
@@ -123,6 +124,8 @@ class WorkerProcess:
             self._call(asyncio.wait_for(self._runtime.idle(), CLOSE_SECONDS_MAX))
         for lane in self._lanes:
             lane.broker.close()
+        if self._warming is not None:
+            self._warming.cancel()
         self._call(self._renderer.close())
         self._call(self._link.close())
         self._call(close_parts(self._parts))

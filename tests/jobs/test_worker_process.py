@@ -62,13 +62,13 @@ class TestKilled:
             "insert into jobs (id, queue, actor, args) values"
             " (gen_random_uuid(), 'heavy', 'probe.render', '{\"n\": \"slow\"}')"
         )
-        with running(*RUN, env=env, log=log) as first:
+        with running(*RUN, "heavy", env=env, log=log) as first:
             watch.until("select state = 4 from jobs")
             first.kill()
             first.wait()
         watch.rows("update jobs set lease_until = now() + interval '1 s'")
 
-        with running(*RUN, env=env, log=log):
+        with running(*RUN, "heavy", env=env, log=log):
             watch.until_settled()
 
         assert sum(watch.effects().values()) == 1
@@ -86,7 +86,7 @@ class TestEndedInOrder:
 
         done = watch.states()[2]
         assert code == 0
-        assert seconds < 5
+        assert seconds < 10
         assert watch.states() == {2: done, 0: JOBS - done}
         assert sum(watch.effects().values()) == done
         assert [

@@ -1,4 +1,8 @@
-"""A worker process with the probe actors: `workers.main worker` in all but where actors come from."""
+"""A worker process with the probe actors: `workers.main worker` but for where actors come from.
+
+Arguments are queues; without any it leaves the heavy one, whose printing processes cost a second
+of start.
+"""
 
 import os
 import sys
@@ -7,8 +11,9 @@ from marketplace.infra.log import configure_logging
 from marketplace.infra.settings import load_settings
 from tests.jobs import probes
 from workers.main import run_worker
-from workers.registration import QUEUES, collect
+from workers.registration import collect
 
 settings = load_settings(os.environ)
 configure_logging(settings, "worker")
-sys.exit(run_worker(settings, collect([probes]), tuple(QUEUES)))
+queues = tuple(sys.argv[1:]) or ("light", "default")
+sys.exit(run_worker(settings, collect([probes]), queues))
