@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from marketplace.infra.work import Work
-from marketplace.kernel.errors import Conflict, NotFound
+from marketplace.kernel.errors import Conflict, Gone, NotFound, Unavailable
 from marketplace.kernel.paging import Page, Window, page_of
 from marketplace.listings import service as listings
 from marketplace.listings.domain.market import Offer, Wanted
@@ -69,6 +69,9 @@ async def request_quote(work: Work, asked: Sequence[Asked], terms: QuoteTerms) -
             break
         except register.InsufficientUnits as lost_race:
             free |= {short.lot_id: short.available for short in lost_race.shortages}
+        except Gone as skew:
+            # The end of the quote is in the database's past: the clock of this machine is wrong, not the request.
+            raise Unavailable("clock.behind", "Our clock is wrong; try again in a while.") from skew
     else:
         raise Conflict(
             "quote.supply_contested",

@@ -1,4 +1,4 @@
-"""A market for tests: sellers with published lots, buyers with keys, finance staff. Built through the services."""
+"""A market for tests: sellers with published lots, buyers, their requests. Built through the services."""
 
 from datetime import date, timedelta
 from typing import Any, Final
@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 
 import httpx
 import msgspec
+from sqlalchemy import text as sql
 
-from marketplace.infra.access import Principal
-from marketplace.infra.http.etags import etag_of
+from marketplace.infra.access import COMPANY_SCOPES
 from marketplace.infra.work import Work
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.money import Money
@@ -16,47 +16,16 @@ from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.positions import FirstSeller, OrderedUnit, SourcePosition, Term
 from marketplace.listings import service as listings
 from marketplace.listings.domain.listing import Terms
-from marketplace.parties import service as parties
-from marketplace.parties.domain import (
-    Address,
-    Company,
-    CompanyFacts,
-    CompanyKind,
-    Decision,
-    NewMember,
-)
+from marketplace.parties import domain as parties
+from marketplace.parties import store
+from marketplace.parties.domain import Address, CompanyFacts, CompanyKind
+from marketplace.parties.service import create_key
 from marketplace.register import service as register
 from marketplace.register.domain import FirstSale, NewLot, Party
 from tests.conftest import OpenWork
+from tests.support.listings import Person
 
-PASSWORD: Final = "correct horse battery"
 ORIGIN: Final = date(2020, 3, 1)
-_SCOPES: Final = frozenset(
-    {"quotes:read", "quotes:write", "orders:read", "listings:read", "listings:write"}
-)
-
-
-class Trader(msgspec.Struct, frozen=True):
-    """A company of the market and an API key of it."""
-
-    company: Company
-    key: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Give the header that makes a request this company's."""
-        return {"Authorization": f"Bearer {self.key}"}
-
-    @property
-    def principal(self) -> Principal:
-        """Give the principal for calling services directly."""
-        return Principal(
-            scope="company",
-            credential=f"test:{self.company.id}",
-            company_id=self.company.id,
-            scopes=_SCOPES,
-            verified=True,
-        )
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -65,64 +34,42 @@ class Lot(msgspec.Struct, frozen=True):
     listing_id: UUID
     lot_id: UUID
 
+    @property
+    def shown(self) -> str:
+        """Give the text id of the listing."""
+        return format_id("lst", self.listing_id)
+
 
 async def open_trader(
     work: OpenWork, country: str = "DE", vat_id: str | None = None, *, verified: bool = True
-) -> Trader:
-    """Register a company, verify it and make a key for it."""
+) -> Person:
+    """Make a company with an API key, verified. It has no member: hashing passwords takes longer than a trade."""
     mark = uuid4().hex[:10]
     facts = CompanyFacts(
-        legal_name=f"Company {mark}",
+        legal_name=f"Trader {mark}",
         register_number=f"HRB {mark}",
         country=country,
         vat_id=vat_id,
         address=Address(("Hauptstrasse 1",), "12345", "Musterstadt"),
     )
-    owner = NewMember(name="Owner", email=f"{mark}@example.org", password=PASSWORD)
     async with work() as unit:
-        registered = await parties.register_company(unit, CompanyKind.COMPANY, facts, owner)
-        company = registered.company
+        company, _ = parties.register(unit.new_id(), CompanyKind.COMPANY, facts, unit.now)
         if verified:
-            company = await parties.decide_verification(
-                unit,
-                company.id,
-                Decision.VERIFIED,
-                "papers seen",
-                etag_of(company.id, company.version),
-            )
-        await unit.assume(Trader(company, "").principal)
-        issued = await parties.create_key(unit, "tests", _SCOPES, None)
-    return Trader(company, issued.secret)
+            company, _ = parties.verify(company, unit.now)
+        await store.insert_company(unit.connection, company)
+        await unit.assume(Person(company, "").principal)
+        issued = await create_key(unit, "tests", frozenset(COMPANY_SCOPES), None)
+    return Person(company, issued.secret)
 
 
-async def open_finance(work: OpenWork) -> dict[str, str]:
-    """Make the operator and a member of its finance staff; give the headers of a session."""
-    facts = CompanyFacts(
-        legal_name="Cession Operations GmbH",
-        register_number="HRB 1",
-        country="DE",
-        vat_id=None,
-        address=Address(("Hauptstrasse 1",), "12345", "Musterstadt"),
-    )
-    email = f"{uuid4().hex[:10]}@cession.example"
-    async with work() as unit:
-        await parties.create_operator(unit, facts)
-        await parties.create_staff(
-            unit,
-            NewMember(name="Finance", email=email, password=PASSWORD, roles=frozenset({"finance"})),
-        )
-        logged_in = await parties.log_in(unit, email, PASSWORD)
-    return {"Authorization": f"Bearer {logged_in.session.token}"}
-
-
-async def publish(work: OpenWork, seller: Trader, units: int = 100, **changes: Any) -> Lot:
+async def publish(work: OpenWork, seller: Person, units: int = 100, **changes: Any) -> Lot:
     """Publish a listing of `units` licences; `changes` to price, smallest, product, pack, first sale, segment."""
     product = load_catalogue().product(changes.pop("product", "ws_cal-2019-user"))
     price = changes.pop("price", 2000)
     smallest = changes.pop("smallest", changes.get("pack_size", 1))
     position = SourcePosition(
         product=product,
-        programme="select_plus",
+        programme=changes.pop("programme", "select_plus"),
         agreement_number=uuid4().hex[:12],
         acquired=units,
         offered=units,
@@ -151,7 +98,7 @@ async def publish(work: OpenWork, seller: Trader, units: int = 100, **changes: A
     return lot
 
 
-def _new_lot(lot_id: UUID, seller: Trader, units: int, position: SourcePosition) -> NewLot:
+def _new_lot(lot_id: UUID, seller: Person, units: int, position: SourcePosition) -> NewLot:
     company = seller.company
     owner = Party(company.id, company.legal_name, company.register_number, company.country)
     first_sale = FirstSale(
@@ -172,20 +119,20 @@ def line(quantity: int = 10, **changes: Any) -> dict[str, Any]:
 
 
 async def request(
-    client: httpx.AsyncClient, buyer: Trader, *lines: dict[str, Any]
+    client: httpx.AsyncClient, buyer: Person, *lines: dict[str, Any]
 ) -> httpx.Response:
     """Ask for a quote."""
     body = {"lines": list(lines) or [line()]}
     return await client.post("/v1/quotes", json=body, headers=buyer.headers)
 
 
-async def accept(client: httpx.AsyncClient, buyer: Trader, quote_id: str) -> httpx.Response:
+async def accept(client: httpx.AsyncClient, buyer: Person, quote_id: str) -> httpx.Response:
     """Accept a quote."""
     return await client.post(f"/v1/quotes/{quote_id}/acceptance", headers=buyer.headers)
 
 
 async def pay(
-    client: httpx.AsyncClient, finance: dict[str, str], order: dict[str, Any], **changes: Any
+    client: httpx.AsyncClient, finance: Person, order: dict[str, Any], **changes: Any
 ) -> httpx.Response:
     """Confirm the payment of an order."""
     body = {
@@ -193,7 +140,9 @@ async def pay(
         "reference": uuid4().hex,
         "received_on": order["placed_at"][:10],
     } | changes
-    return await client.post(f"/v1/orders/{order['id']}/payments", json=body, headers=finance)
+    return await client.post(
+        f"/v1/orders/{order['id']}/payments", json=body, headers=finance.headers
+    )
 
 
 async def free_units(work: Work, lot: Lot) -> int:
@@ -201,11 +150,7 @@ async def free_units(work: Work, lot: Lot) -> int:
     return (await register.available_units(work, [lot.lot_id]))[lot.lot_id]
 
 
-def shown(lot: Lot) -> str:
-    """Give the text id of a listing."""
-    return format_id("lst", lot.listing_id)
-
-
-def without(body: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Give a body without some of its fields."""
-    return {name: value for name, value in body.items() if name not in names}
+async def wait_in_database(work: OpenWork, seconds: float) -> None:
+    """Let time pass by the database's clock, which no test can move."""
+    async with work() as unit:
+        await unit.connection.execute(sql("SELECT pg_sleep(:seconds)"), {"seconds": seconds})

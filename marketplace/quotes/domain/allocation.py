@@ -30,6 +30,7 @@ import msgspec
 from marketplace.kernel.errors import Conflict
 
 CELLS_MAX: Final = 500_000
+"""Cells of the last proof: 0.25 s at most, and only for markets of whole lots at nearly one price."""
 OFFERS_MAX: Final = 1_000
 """Offers looked at for one need, cheapest first."""
 
@@ -113,7 +114,7 @@ def allocate(offers: Sequence[Supply], need: Need) -> Allocation:
         raise _not_composable(offers, need)
     led = _fill_led(items, reach, need.quantity_max)
     led_cost = _cost(items, led)
-    gap = led_cost - int(market.relaxed(0, need.quantity_max))
+    gap = led_cost - market.relaxed(0, need.quantity_max)
     if gap == 0:
         return _answer(items, led, 0)
     bands = market.bands(led_cost)
@@ -151,11 +152,9 @@ class _Market:
             self._units.append(self._units[-1] + item.high)
             self._costs.append(self._costs[-1] + item.high * item.price)
 
-    def relaxed(self, first: int, amount: int) -> float:
-        """Give the least relaxed cost of `amount` from the offers `first` and later, or infinity."""
+    def relaxed(self, first: int, amount: int) -> int:
+        """Give the least relaxed cost of `amount` from the offers `first` and later, which must have so many."""
         until = self._units[first] + amount
-        if until > self._units[-1]:
-            return inf
         place = bisect_left(self._units, until, first)
         beyond = self._units[place] - until
         surplus = beyond * self._items[place - 1].price if beyond else 0
