@@ -51,9 +51,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 SCHEDULE: Final[tuple[Entry, ...]] = (
     Entry(name="quotes.expire", cron="* * * * *", actor="quotes.expire_due"),
     Entry(name="orders.cancel", cron="*/5 * * * *", actor="orders.cancel_unpaid"),
-    Entry(name="listings.expire", cron="* * * * *", actor="listings.expire_due"),
-    Entry(name="products.revalue", cron="15 1 * * *", actor="valuations.revalue_products"),
-    Entry(name="listings.revalue", cron="30 1 * * *", actor="listings.revalue", queue="default"),
+    Entry(name="listings.expire", cron="* * * * *", actor="listings.expire_due", queue="default"),
+    Entry(
+        name="products.revalue",
+        cron="15 1 * * *",
+        actor="valuations.revalue_products",
+        queue="default",
+    ),
+    Entry(name="listings.revalue", cron="30 1 * * *", actor="listings.revalue"),
     Entry(name="replays.prune", cron="40 * * * *", actor="infra.prune_replays"),
     Entry(name="jobs.prune", cron="50 * * * *", actor="infra.prune_jobs"),
 )

@@ -11,6 +11,9 @@ from marketplace.infra.work import Subscription
 
 SUBSCRIPTIONS: Final[Mapping[str, tuple[Subscription, ...]]] = {
     "valuation.requested.v1": (Subscription("valuations.compute"),),
+    # A listing that ends undecided leaves the reviewers' queue.
+    "listing.withdrawn.v1": (Subscription("reviews.close", "light"),),
+    "listing.expired.v1": (Subscription("reviews.close", "light"),),
     # The contract stands: every seller is asked for its declaration.
     "order.placed.v1": (Subscription("transfers.prepare", "light"),),
     "order.cancelled.v1": (Subscription("transfers.void", "light"),),
@@ -32,9 +35,9 @@ NO_FOLLOW_UP: Final[Mapping[str, str]] = {
     "listing.published.v1": "valued with all others at night and whenever the seller looks",
     "listing.sent_back.v1": "the seller reads the reasons at the listing",
     "listing.rejected.v1": "the seller reads the reasons at the listing",
-    "listing.withdrawn.v1": "free units were surrendered in the same transaction",
     "listing.sold_out.v1": "the catalogue row changed in the same transaction",
-    "listing.expired.v1": "free units were surrendered in the same transaction",
+    "review.opened.v1": "reviewers look at their queue",
+    "review.decided.v1": "the listing changed in the same transaction",
     "quote.offered.v1": "it ends by the clock, see schedule.py",
     "quote.accepted.v1": "the order is placed in the same transaction",
     "quote.declined.v1": "units were released in the same transaction",
