@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from marketplace.kernel.errors import Unavailable
 from marketplace.kernel.ids import format_id
 from marketplace.parties import service
 from tests.conftest import OpenWork
@@ -87,7 +88,8 @@ class TestRegisterCompany:
             ({"legal_name": " "}, "/legal_name"),
             ({"legal_name": "a\x00b"}, "/legal_name"),
             ({"country": "de"}, "/country"),
-            ({"surprise": 1}, "/"),
+            ({"surprise": 1}, "/surprise"),
+            ({"address": {"lines": ["a"], "postcode": ""}}, "/address/city"),
             ({"address": {"lines": [], "postcode": "", "city": "x"}}, "/address/lines"),
             ({"owner": REGISTRATION["owner"] | {"password": "short"}}, "/owner/password"),
             ({"owner": REGISTRATION["owner"] | {"email": "nobody"}}, "/owner/email"),
@@ -303,7 +305,7 @@ class TestDecideVerification:
         )
 
     async def test_is_for_reviewers_only(
-        self, client: httpx.AsyncClient, ours: Party, work: OpenWork
+        self, client: httpx.AsyncClient, ours: Party
     ) -> None:
         answer = await self.decide(client, ours, ours)
         assert (answer.status_code, answer.json()["code"]) == (403, "access.staff_only")
@@ -341,10 +343,11 @@ class TestOperator:
         async with work(ours.principal) as opened:
             assert (await service.operator(opened)).id == reviewer.company.id
 
-    async def test_missing_one_is_said(self, client: httpx.AsyncClient, work: OpenWork) -> None:
-        async with work() as opened:
-            with pytest.raises(Exception, match="operator.missing"):
+    async def test_missing_one_is_said(self, work: OpenWork) -> None:
+        with pytest.raises(Unavailable) as refused:
+            async with work() as opened:
                 await service.operator(opened)
+        assert refused.value.code == "operator.missing"
 
 
 class TestPartners:

@@ -1,5 +1,6 @@
 """Every refusal is a problem document (RFC 9457) with a stable code, what to do, and the request id."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -7,7 +8,6 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_422_UNPROCESSABLE_ENTITY
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -54,18 +54,52 @@ TITLES: Final[Mapping[int, str]] = {
     503: "Busy for a moment",
 }
 
-_HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
-    400: ("request.malformed", "The request could not be read; check that the body is valid JSON."),
-    401: ("credential.missing", "Send a key or session: `Authorization: Bearer ...`."),
-    404: ("route.unknown", "There is nothing at this address; see /docs."),
-    405: ("method.not_allowed", "This address does not take this method; see /docs."),
-    413: ("request.too_large", "The body is larger than this address accepts."),
-    415: ("request.unsupported_media", "Send `Content-Type: application/json`."),
-    429: ("rate.limited", "Too many requests; wait as long as Retry-After says."),
+EDGE_PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
+    "request.malformed": (
+        422,
+        "The request could not be read; check that the body is valid JSON.",
+    ),
+    "request.invalid": (
+        422,
+        "Some fields are missing, unknown or out of range; `errors` names each of them.",
+    ),
+    "credential.missing": (401, "Send a key or session: `Authorization: Bearer ...`."),
+    "route.unknown": (404, "There is nothing at this address; see /docs."),
+    "method.not_allowed": (405, "This address does not take this method; see /docs."),
+    "request.too_large": (413, "The body is larger than this address accepts."),
+    "request.unsupported_media": (415, "Send `Content-Type: application/json`."),
+    "rate.limited": (429, "Too many requests; wait as long as Retry-After says."),
+    "state.conflict": (
+        409,
+        "This clashes with something that was stored in the meantime; read it again and retry.",
+    ),
+    "database.busy": (
+        503,
+        "The database is busy or restarting; send the same request again (with the same Idempotency-Key).",
+    ),
+    "internal.error": (
+        500,
+        "Something broke on our side and was recorded; nothing was changed. Quote the request id when you ask.",
+    ),
 }
+"""Refusals that are not raised by a stage: code, status and detail. `/problems` shows them with all others."""
+
+_CODE_OF: Final[Mapping[int, str]] = {
+    400: "request.malformed",
+    401: "credential.missing",
+    404: "route.unknown",
+    405: "method.not_allowed",
+    413: "request.too_large",
+    415: "request.unsupported_media",
+    429: "rate.limited",
+}
+"""What the framework refuses by itself, by the status it would send."""
 
 _BUSY_STATES: Final = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}
 """SQLSTATEs after which the same request may simply be sent again."""
+
+
+_NAMED_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]+)`")
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -134,41 +168,29 @@ def on_validation_error(
     """Answer a body, path or query that does not match its schema; names each wrong place."""
     extra = error.extra if isinstance(error.extra, list) else []
     fields = [_field_error(item) for item in extra if isinstance(item, dict)]
-    return answer_problem(
-        request,
-        422,
-        "request.invalid",
-        "Some fields are missing, unknown or out of range; `errors` names each of them.",
-        fields,
-    )
+    return _edge_problem(request, "request.invalid", fields)
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Answer what the framework refuses: unknown address, wrong method, broken JSON."""
-    status = (
-        HTTP_422_UNPROCESSABLE_ENTITY
-        if error.status_code == HTTP_400_BAD_REQUEST
-        else error.status_code
-    )
-    code, detail = _HTTP_CODES.get(error.status_code, ("request.refused", error.detail))
     headers = {
         name: value
         for name, value in (error.headers or {}).items()
         if name.lower() in ("allow", "retry-after")
     }
-    return answer_problem(request, status, code, detail, headers=headers)
+    code = _CODE_OF.get(error.status_code)
+    if code is None:
+        return answer_problem(
+            request, error.status_code, "request.refused", error.detail, headers=headers
+        )
+    return _edge_problem(request, code, headers=headers)
 
 
 def on_database_error(request: Request[Any, Any, Any], error: DBAPIError) -> Response[bytes]:
     """Answer what the database refused: a clash is 409, a lost race or connection is 503, else it is our mistake."""
     if isinstance(error, IntegrityError):
         log.warning("request.integrity_refused", sqlstate=sqlstate_of(error))
-        return answer_problem(
-            request,
-            409,
-            "state.conflict",
-            "This clashes with something that was stored in the meantime; read it again and retry.",
-        )
+        return _edge_problem(request, "state.conflict")
     if error.connection_invalidated or sqlstate_of(error) in _BUSY_STATES:
         log.warning("request.database_busy", sqlstate=sqlstate_of(error))
         return _busy(request)
@@ -196,12 +218,7 @@ def on_unexpected_error(request: Request[Any, Any, Any], error: Exception) -> Re
                 answer: Response[bytes] = handler(request, inner)
                 return answer
     log.error("request.failed", exc_info=error)
-    return answer_problem(
-        request,
-        500,
-        "internal.error",
-        "Something broke on our side and was recorded; nothing was changed. Quote the request id when you ask.",
-    )
+    return _edge_problem(request, "internal.error")
 
 
 def sqlstate_of(error: DBAPIError) -> str:
@@ -210,20 +227,33 @@ def sqlstate_of(error: DBAPIError) -> str:
 
 
 def _busy(request: Request[Any, Any, Any]) -> Response[bytes]:
-    return answer_problem(
-        request,
-        503,
-        "database.busy",
-        "The database is busy or restarting; send the same request again (with the same Idempotency-Key).",
-        headers={"Retry-After": "1"},
-    )
+    return _edge_problem(request, "database.busy", headers={"Retry-After": "1"})
+
+
+def _edge_problem(
+    request: Request[Any, Any, Any],
+    code: str,
+    errors: list[FieldError] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response[bytes]:
+    status, detail = EDGE_PROBLEMS[code]
+    return answer_problem(request, status, code, detail, errors, headers)
 
 
 def _field_error(item: dict[str, Any]) -> FieldError:
-    source = str(item.get("source", "body"))
-    path = str(item.get("key", "")).replace(".", "/").replace("[", "/").replace("]", "")
-    prefix = "" if source == "body" else f"/{source}"
-    return FieldError(f"{prefix}/{path}" if path else prefix or "/", str(item.get("message", "")))
+    """Turn the framework's word for a place into a JSON pointer (RFC 6901); `""` is the whole body."""
+    source = getattr(item.get("source", "body"), "value", item.get("source", "body"))
+    message = str(item.get("message", ""))
+    # Which element of a list is wrong is not told: `lines[...]` becomes the list itself.
+    key = str(item.get("key", "")).replace("[...]", "")
+    steps = [step for step in key.split(".") if step]
+    if source == "body":
+        steps = [] if steps == ["data"] else steps
+        named = _NAMED_FIELD.search(message)
+        steps += [named[1]] if named else []
+    else:
+        steps.insert(0, str(source))
+    return FieldError("".join(f"/{step}" for step in steps), message)
 
 
 HANDLERS: Final[dict[Any, Any]] = {
