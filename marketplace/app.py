@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from marketplace.certificates.api import CertificateController
 from marketplace.infra.http.answers import Answer, on_replay
 from marketplace.infra.http.contract import openapi_config
+from marketplace.infra.http.health import health_live, health_ready
 from marketplace.infra.http.idempotency import Replay
 from marketplace.infra.http.limits import LimitMiddleware
 from marketplace.infra.http.problems import HANDLERS
@@ -22,9 +23,9 @@ from marketplace.infra.settings import Settings
 from marketplace.infra.storage import Storage
 from marketplace.infra.work import Doorbell, Subscription, WorkSource
 from marketplace.kernel.clock import Clock, Ids
+from marketplace.listings.api import CONTROLLERS as LISTINGS
 from marketplace.orders.api import OrderController
 from marketplace.parties import service as parties
-from marketplace.listings.api import CONTROLLERS as LISTINGS
 from marketplace.parties.api import CONTROLLERS as PARTIES
 from marketplace.portal.api import PortalController, static_files
 from marketplace.quotes.api import QuoteController
@@ -34,6 +35,8 @@ from marketplace.transfers.api import TransferController
 from marketplace.valuations.api import ProductController, ValuationController
 
 CONTROLLERS: Final[tuple[Any, ...]] = (
+    health_live,
+    health_ready,
     *PARTIES,
     ProductController,
     ValuationController,
@@ -66,8 +69,13 @@ def work_source(ports: Ports) -> WorkSource:
     return WorkSource(ports.engine, ports.clock, ports.ids, ports.subscriptions, ports.doorbell)
 
 
-def create_app(settings: Settings, ports: Ports) -> Litestar:
-    """Build the web application. It opens nothing by itself: whoever made the ports closes them."""
+def create_app(
+    settings: Settings, ports: Ports, controllers: Sequence[Any] = CONTROLLERS
+) -> Litestar:
+    """Build the web application. It opens nothing by itself: whoever made the ports closes them.
+
+    `controllers` are all of them, except in tests of the edge itself, which bring their own.
+    """
     admission = Admission(work_source(ports), parties.authenticate)
 
     def provide_settings() -> Settings:
@@ -77,7 +85,7 @@ def create_app(settings: Settings, ports: Ports) -> Litestar:
         return ports.storage
 
     return Litestar(
-        route_handlers=list(CONTROLLERS),
+        route_handlers=list(controllers),
         dependencies={
             "work": Provide(admission.work),
             "view": Provide(admission.view),

@@ -189,6 +189,10 @@ class Supervisor:
         settings = self._settings
         if self._server is not None:
             settings = with_addresses(settings, self._server.start())
+            if self._server.folder.parent != self._folder:
+                self._say(
+                    f"the database is in {self._server.folder}: its user cannot enter {self._folder}"
+                )
         migrations.upgrade(owner_url(settings))
         settings = replace(
             settings, data_dir=str(self._folder), port=settings.port or free_port(settings.host)
