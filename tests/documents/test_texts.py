@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -119,6 +120,10 @@ class TestWriteLanguage:
     def test_missing_text_stops_the_paper(self) -> None:
         with pytest.raises(MissingText, match=r"nothing\.here"):
             self.texts["en"].gettext("nothing.here")
+
+    def test_folder_without_catalogues_is_refused(self, tmp_path: Path) -> None:
+        with pytest.raises(MissingText, match=r"no documents\.po"):
+            load_texts(tmp_path)
 
     def test_catalogue_without_language_is_read_as_british_english(self) -> None:
         assert Texts(Catalog()).long_date("2019-11-05") == "5 November 2019"

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import jinja2
 import msgspec
 import segno
-from cssselect2 import ElementWrapper  # type: ignore[import-untyped]  # ships no types
+from cssselect2 import ElementWrapper
 from markupsafe import Markup
 from weasyprint import CSS, HTML, Attachment
 from weasyprint.text.fonts import FontConfiguration
@@ -27,6 +27,7 @@ from marketplace.infra.render.ornament import ORNAMENTS
 from marketplace.infra.render.texts import Texts, filters, load_texts
 from marketplace.infra.render.wire import Order
 from marketplace.kernel.errors import NotFound
+from marketplace.kernel.language import DEFAULT
 
 VARIANT: Final = "pdf/a-3a"
 PAGE: Final = "page.html"
@@ -73,14 +74,13 @@ class Engine:
         """Print every template's sample once, so that the first real paper is as fast as any."""
         for sample in sorted(self._documents.glob(f"*/v*/{SAMPLE}")):
             folder = sample.parent
-            for language in self._texts:
-                order = Order(
-                    kind=folder.parent.name,
-                    version=int(folder.name.removeprefix("v")),
-                    language=language,
-                    view=msgspec.Raw(sample.read_bytes()),
-                )
-                self.render(order)
+            order = Order(
+                kind=folder.parent.name,
+                version=int(folder.name.removeprefix("v")),
+                language=DEFAULT,
+                view=msgspec.Raw(sample.read_bytes()),
+            )
+            self.render(order)
 
     def _write(self, html: "Page", order: Order) -> bytes:
         document = html.render(

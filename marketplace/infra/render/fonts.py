@@ -50,10 +50,11 @@ def prepare_fonts(cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix="plex-building-", dir=folder.parent))
         try:
-            _build(building, folder)
+            _build(building)
             _move_into_place(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
+    _configure(folder)
     return folder
 
 
@@ -73,7 +74,7 @@ def _source(package: str, name: str) -> bytes:
     return (resources.files(package) / "files" / name).read_bytes()
 
 
-def _build(building: Path, final: Path) -> None:
+def _build(building: Path) -> None:
     package, name = SANS_SOURCE
     source = building / "source.ttf"
     source.write_bytes(_source(package, name))
@@ -96,27 +97,30 @@ def _build(building: Path, final: Path) -> None:
     )
     licence = (resources.files(package) / "LICENSE").read_bytes()
     (building / "OFL.txt").write_bytes(licence)
-    (building / FONTCONFIG).write_text(_fontconfig(final), encoding="utf-8")
     (building / MANIFEST).write_bytes(msgspec.json.encode(manifest))
 
 
-def _fontconfig(folder: Path) -> str:
-    """Name our folder and nothing else, so that no font of the system can slip into a paper."""
-    return (
+def _configure(folder: Path) -> None:
+    """Name our folder and nothing else, so that no font of the system can slip into a paper.
+
+    The path inside goes stale when somebody moves the data folder, so it is compared every time.
+    """
+    text = (
         '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">\n'
         f"<fontconfig><dir>{escape(str(folder))}</dir>"
         f"<cachedir>{escape(str(folder / 'cache'))}</cachedir></fontconfig>\n"
     )
+    file = folder / FONTCONFIG
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as fresh:
+            fresh.write(text)
+        Path(fresh.name).replace(file)
 
 
 def _intact(folder: Path) -> bool:
     try:
-        manifest = load_manifest(folder)
-        # The path inside goes stale when somebody moves the data folder.
-        placed = (folder / FONTCONFIG).read_text(encoding="utf-8") == _fontconfig(folder)
-        return placed and all(
-            _sha256(folder / face) == digest for face, digest in manifest.files.items()
-        )
+        faces = load_manifest(folder).files
+        return all(_sha256(folder / face) == digest for face, digest in faces.items())
     except (OSError, msgspec.MsgspecError):
         return False
 

@@ -83,11 +83,17 @@ def time_of_day(text: str) -> str:
 
 
 def load_texts(locales: Path) -> dict[str, Texts]:
-    """Read every language that has a catalogue; the folder's name is the language tag."""
-    return {
+    """Read every language that has a catalogue; the folder's name is the language tag.
+
+    Raises `MissingText` if there is none: an installation without `templates/` must not start.
+    """
+    texts = {
         file.parent.parent.name: Texts(read_catalogue(file))
         for file in sorted(locales.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
     }
+    if not texts:
+        raise MissingText(f"no {DOMAIN}.po below {locales}")
+    return texts
 
 
 def read_catalogue(file: Path) -> Catalog:
