@@ -10,10 +10,10 @@ import sys
 from marketplace.infra.log import configure_logging
 from marketplace.infra.settings import load_settings
 from tests.jobs import probes
-from workers.main import run_worker
+from workers.main import leave, run_worker
 from workers.registration import collect
 
 settings = load_settings(os.environ)
 configure_logging(settings, "worker")
 queues = tuple(sys.argv[1:]) or ("light", "default")
-sys.exit(run_worker(settings, collect([probes]), queues))
+leave(run_worker(settings, collect([probes]), queues))
