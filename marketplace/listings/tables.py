@@ -169,24 +169,3 @@ catalogue = table(
     column("published_at", DateTime(timezone=True)),
 )
 """A view: published, unexpired listings, and of them only what anybody may know."""
-
-offers = table(
-    "offers",
-    column("id", Uuid),
-    column("lot_id", Uuid),
-    column("company_id", Uuid),
-    column("family", Text),
-    column("cal_version", Text),
-    column("metric", Text),
-    column("programme", Text),
-    column("segment", Text),
-    column("restricted", Boolean),
-    column("first_sold_in", Text),
-    column("first_sold_on", Date),
-    column("unit_size", Integer),
-    column("available_quantity", Integer),
-    column("unit_price_minor", BigInteger),
-    column("currency", Text),
-    column("smallest_quantity", Integer),
-)
-"""A view: the same listings with lot and seller, for those who trade; empty in the public scope."""

@@ -35,15 +35,16 @@ CREATE POLICY own ON listing_evidence
 
 # A view reads its table with the rights of the view's owner, so row security does not apply inside
 # it: these two say themselves what they show. What is not a column here (agreement number, papers,
-# reviewer's note, seller) cannot be asked for. The barrier keeps functions in a caller's condition
-# away from rows that the view hides.
+# reviewer's note, seller) cannot be asked for. No security barrier: it would only matter to somebody
+# who can write SQL as cession_app, and it keeps the planner from reading an index in order of price
+# (measured: a page of 20 out of 100,000 took 76 ms with it, 0.1 ms without).
 VIEWS = """
-CREATE VIEW catalogue WITH (security_barrier) AS
+CREATE VIEW catalogue AS
     SELECT id, version, family, cal_version, metric, programme, segment, restricted, first_sold_in,
         extract(year FROM first_sold_on)::integer AS first_sold_year, unit_size, available_quantity,
         unit_price_minor, currency, smallest_quantity, expires_at, seller_country, labels, published_at
     FROM listings WHERE on_sale AND expires_at > now();
-CREATE VIEW offers WITH (security_barrier) AS
+CREATE VIEW offers AS
     SELECT id, lot_id, company_id, family, cal_version, metric, programme, segment, restricted, first_sold_in,
         first_sold_on, unit_size, available_quantity, unit_price_minor, currency, smallest_quantity
     FROM listings WHERE on_sale AND expires_at > now() AND cession_scope() <> 'public';

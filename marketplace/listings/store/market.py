@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    ColumnClause,
     CursorResult,
     Integer,
     Row,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
+    literal_column,
     select,
     tuple_,
 )
@@ -23,23 +25,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from marketplace.licensing.catalogue import Metric, Product
 from marketplace.listings.domain.market import CANDIDATES_MAX, Offer, Search, Wanted
-from marketplace.listings.tables import FACETS, catalogue, offers
+from marketplace.listings.tables import FACETS, catalogue
 
 _UNITS_CHANGED: Final = sql(
     "SELECT listing_id, sold_out FROM listing_units_changed("
     "CAST(:lots AS uuid[]), CAST(:free AS int[]), CAST(:left AS int[]), :moment)"
 )
-_OFFERS: Final = (
-    select(offers)
-    .where(
-        tuple_(offers.c.family, offers.c.cal_version, offers.c.metric).in_(
-            bindparam("products", expanding=True)
-        )
-    )
-    .order_by(offers.c.unit_price_minor, offers.c.id)
-    .limit(bindparam("at_most"))
+# Product by product, each from its own index in order of price: the market behind one of them may be
+# large, and nobody wants all of it.
+_OFFERS: Final = sql(
+    "SELECT o.* FROM unnest(CAST(:families AS text[]), CAST(:versions AS text[]), "
+    "CAST(:metrics AS text[])) AS p (family, cal_version, metric) CROSS JOIN LATERAL ("
+    "SELECT * FROM offers o WHERE o.family = p.family AND o.cal_version = p.cal_version "
+    "AND o.metric = p.metric ORDER BY o.unit_price_minor, o.id LIMIT :at_most) o "
+    "ORDER BY o.unit_price_minor, o.id LIMIT :at_most"
 )
-
 _FIRST: Final = (-1, UUID(int=0))
 _PRICE_MAX: Final = 2**62
 _DIALECT: Final = asyncpg_dialect()  # type: ignore[no-untyped-call]  # not typed there
@@ -57,6 +57,11 @@ class _Prepared(NamedTuple):
 
     sql: str
     names: tuple[str, ...]
+
+
+def _constant(number: int) -> ColumnClause[int]:
+    # In the text of the statement, not a parameter: the planner should know it.
+    return literal_column(str(number), Integer)
 
 
 def _prepare(statement: Select[Any]) -> _Prepared:
@@ -84,7 +89,7 @@ def _page_statement(facet: tuple[str, ...]) -> Select[Any]:
 
 def _large_enough(facet: tuple[str, ...]) -> Select[Any]:
     """Look at a bounded number of candidates and keep those that are large enough."""
-    seen = _page_statement(facet).limit(CANDIDATES_MAX).subquery("seen")
+    seen = _page_statement(facet).limit(_constant(CANDIDATES_MAX)).subquery("seen")
     return (
         select(seen)
         .where(seen.c.available_quantity >= bindparam("quantity", type_=Integer))
@@ -95,7 +100,12 @@ def _large_enough(facet: tuple[str, ...]) -> Select[Any]:
 
 def _last_candidate(facet: tuple[str, ...]) -> Select[Any]:
     """Find where the bounded look of `_large_enough` ended; no row when it reached the end of the list."""
-    seen = _page_statement(facet).offset(CANDIDATES_MAX - 1).limit(1).subquery("seen")
+    seen = (
+        _page_statement(facet)
+        .offset(_constant(CANDIDATES_MAX - 1))
+        .limit(_constant(1))
+        .subquery("seen")
+    )
     return select(seen.c.unit_price_minor, seen.c.id)
 
 
@@ -176,8 +186,13 @@ async def set_units(
 
 async def find_offers(connection: AsyncConnection, wanted: Wanted) -> list[Offer]:
     """Load what is on sale of the wanted products, the cheapest first."""
-    keys = [(row.family, row.version, row.metric.value) for row in wanted.products]
-    rows = await connection.execute(_OFFERS, {"products": keys, "at_most": wanted.offers_max})
+    given = {
+        "families": [row.family for row in wanted.products],
+        "versions": [row.version for row in wanted.products],
+        "metrics": [row.metric.value for row in wanted.products],
+        "at_most": wanted.offers_max,
+    }
+    rows = await connection.execute(_OFFERS, given)
     return [_to_offer(row) for row in rows]
 
 
