@@ -3,10 +3,13 @@
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from litestar.params import JSONBody, Parameter
 from litestar.status_codes import HTTP_200_OK, HTTP_202_ACCEPTED
 
 from marketplace.certificates import service
+from marketplace.certificates.domain.certificate import Certificate, Reader
 from marketplace.certificates.schemas import (
     CertificateOut,
     CertificatePage,
@@ -26,20 +29,22 @@ from marketplace.infra.http.parameters import (
     path_id,
 )
 from marketplace.kernel.ids import SUFFIX_PATTERN, pattern
-from marketplace.kernel.paging import LIMIT_DEFAULT
+from marketplace.kernel.paging import LIMIT_DEFAULT, window_of
+from marketplace.kernel.text import END
 
 CertificateId = Annotated[str, Parameter(description="Certificate", pattern=pattern("crt"))]
+# With `.pdf` behind it this names the paper; the OpenAPI document shows the two as two paths.
 CertificateOrPaper = Annotated[
-    str,
-    Parameter(
-        description="Certificate; with `.pdf` at the end, the paper",
-        pattern=rf"^crt_{SUFFIX_PATTERN}(\.pdf)?$",
-    ),
+    str, Parameter(description="Certificate", pattern=rf"^crt_{SUFFIX_PATTERN}(\.pdf)?{END}")
 ]
 Language = Annotated[Literal["en", "de"], Parameter(description="Language of the paper")]
 Code = Annotated[
     str,
-    Parameter(description="The code printed on the certificate", pattern="^[0-9A-Za-z -]{1,60}$"),
+    Parameter(
+        description="The code printed on the certificate, as typed by a person",
+        pattern=f"^[0-9A-Za-z -]{{1,60}}{END}",
+        examples=[Example(value="K7Q2MD-ZX4JHA-92LRTP-B6WNYC")],
+    ),
 ]
 
 _PDF_SUFFIX = ".pdf"
@@ -50,7 +55,7 @@ class CertificateController(Controller):
     """The proof."""
 
     path = "/v1"
-    tags = ["certificates"]
+    tags = ("certificates",)
 
     @get(
         "/certificates",
@@ -61,42 +66,40 @@ class CertificateController(Controller):
         self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> CertificatePage:
         """List the certificates you hold, sold under, or were granted, newest first."""
-        page = await service.list_certificates(work, cursor, limit)
+        page = await service.list_certificates(work, window_of(limit, cursor))
         items = [CertificateSummary.of(item, service.reader_of(work, item)) for item in page.items]
         return CertificatePage(items, page.next_cursor)
 
     @get(
-        "/certificates/{certificate:str}",
+        "/certificates/{certificate_id:str}",
         operation_id="load_certificate",
         opt={"access": company("certificates:read"), "paper": True},
+        responses={HTTP_200_OK: ResponseSpec(CertificateOut, generate_examples=False)},
     )
     async def load_certificate(
         self,
         work: GivenWork,
         storage: GivenStorage,
-        certificate: CertificateOrPaper,
+        certificate_id: CertificateOrPaper,
         language: Language = "en",
     ) -> Answer[Any]:
-        """Read a certificate as JSON; put `.pdf` behind the id for the paper (202 while it is printed)."""
-        certificate_id = path_id("crt", certificate.removesuffix(_PDF_SUFFIX))
-        found, reader = await service.load_certificate(work, certificate_id)
+        """Read a certificate: its facts as frozen when the title moved, as far as you may see them."""
+        plain_id, is_paper = certificate_id.removesuffix(_PDF_SUFFIX), _PDF_SUFFIX in certificate_id
+        found, reader = await service.load_certificate(work, path_id("crt", plain_id))
         body = CertificateOut.of(found, reader)
-        if not certificate.endswith(_PDF_SUFFIX):
-            version = len(found.papers) + (found.status_reason is not None) * 1000
-            return Answer(body, headers={"etag": etag_of(found.id, version)})
+        if not is_paper:
+            return Answer(body, headers={"etag": _etag(found, reader)})
         sha256 = service.paper_hash(work, found, reader, language)
         if sha256 is None:
             return Answer(
                 body, status_code=HTTP_202_ACCEPTED, headers={"Retry-After": _RETRY_SECONDS}
             )
-        name = f"{found.number}-{language}.pdf"
         return Answer(
             await storage.get(sha256),
             media_type="application/pdf",
-            status_code=HTTP_200_OK,
             headers={
                 "etag": f'"{sha256}"',
-                "Content-Disposition": f'inline; filename="{name}"',
+                "Content-Disposition": f'inline; filename="{found.number}-{language}.pdf"',
                 "X-Content-Type-Options": "nosniff",
             },
         )
@@ -119,3 +122,9 @@ class CertificateController(Controller):
     async def verify_certificate(self, view: GivenView, code: Code) -> PublicCertificate:
         """Check a certificate by the code printed on it; no account needed."""
         return PublicCertificate.of(await service.verify_code(view, code))
+
+
+def _etag(certificate: Certificate, reader: Reader) -> str:
+    """Tag one version as one reader sees it: what is masked differs between them."""
+    tag = etag_of(certificate.id, certificate.version)
+    return f'{tag[:-1]}.{reader.value}"'

@@ -107,6 +107,7 @@ class PublicCertificate(msgspec.Struct, frozen=True, kw_only=True):
 
     number: str
     status: Status
+    status_reason: Annotated[str | None, Meta(description="Why it is not valid any more")]
     product: str
     version: str
     metric: str

@@ -33,7 +33,7 @@ from marketplace.documents.registry import CERTIFICATE
 from marketplace.infra.work import View, Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id
-from marketplace.kernel.paging import Page, decode_cursor, page_of
+from marketplace.kernel.paging import Page, Window, page_of
 from marketplace.licensing import conditions
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.positions import CeaseUse, summarise
@@ -212,7 +212,7 @@ def paper_hash(work: Work, certificate: Certificate, reader: Reader, language: s
         actor,
         {"certificate_id": str(certificate.id)},
         queue="heavy",
-        dedup_key=f"{actor}:{certificate.id}",
+        dedup_key=f"{actor}:{certificate.id}:{language}",
     )
     return None
 
@@ -222,11 +222,10 @@ def audience_of(reader: Reader) -> Reader:
     return Reader.SELLER if reader is Reader.SELLER else Reader.HOLDER
 
 
-async def list_certificates(work: Work, cursor: str | None, limit: int) -> Page[Certificate]:
+async def list_certificates(work: Work, window: Window) -> Page[Certificate]:
     """Give the certificates the caller may see (own, sold, granted), newest first."""
-    before = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
-    found = await store.select_page(work.connection, before, limit)
-    return page_of(found, limit, lambda certificate: (str(certificate.id),))
+    found = await store.select_page(work.connection, window)
+    return page_of(found, window.limit, lambda certificate: (str(certificate.id),))
 
 
 async def revoke_certificate(work: Work, certificate_id: UUID, reason: str) -> Certificate:
@@ -250,7 +249,9 @@ async def verify_code(view: View, typed: str) -> PublicFacts:
             "certificate.code_unknown",
             "No certificate has this code; compare it with the paper, letter by letter.",
         )
-    return public_facts(CERTIFICATE.read(row.facts), Status(row.status), view.now)
+    return public_facts(
+        CERTIFICATE.read(row.facts), Status(row.status), row.status_reason, view.now
+    )
 
 
 def _unknown() -> NotFound:

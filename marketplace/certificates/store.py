@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from marketplace.certificates.domain.certificate import Certificate, Paper, Status
 from marketplace.certificates.tables import certificate_ends, certificate_papers, certificates
 from marketplace.documents.registry import CERTIFICATE
+from marketplace.infra.db import newest_first
+from marketplace.kernel.paging import Window
 
 _PAPERS: Final = (
     select(
@@ -73,13 +75,9 @@ async def select_certificate(
     return None if row is None else _certificate(row)
 
 
-async def select_page(
-    connection: AsyncConnection, before: UUID | None, limit: int
-) -> list[Certificate]:
-    """Load up to `limit + 1` certificates that row security lets the caller see, newest first."""
-    statement = _SELECT.order_by(certificates.c.id.desc()).limit(limit + 1)
-    if before is not None:
-        statement = statement.where(certificates.c.id < before)
+async def select_page(connection: AsyncConnection, window: Window) -> list[Certificate]:
+    """Load one row more than a window of what row security lets the caller see, newest first."""
+    statement = newest_first(_SELECT, certificates.c.id, window)
     return [_certificate(row) for row in await connection.execute(statement)]
 
 

@@ -9,12 +9,13 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from marketplace.certificates import service as certificates
+from marketplace.certificates.domain.certificate import normal_code
 from marketplace.infra.access import PUBLIC
 from marketplace.infra.http.contract import describe
 from marketplace.infra.http.parameters import GivenView
 from marketplace.kernel.errors import NotFound
-from marketplace.portal.pages import TEMPLATES, language_of, page
-from marketplace.portal.problem_index import problem_index
+from marketplace.portal.pages import KEPT_FOR_MINUTES, NEVER_KEPT, STATIC, language_of, page
+from marketplace.portal.problem_index import find_problem, problem_index
 from marketplace.portal.reference import chapters
 
 _PUBLIC_PAGE = {"access": PUBLIC}
@@ -27,65 +28,79 @@ class PortalController(Controller):
     opt = _PUBLIC_PAGE
 
     @get("/", operation_id="show_home", sync_to_thread=False)
-    def show_home(self) -> Response[str]:
+    def show_home(self, request: Request[Any, Any, Any]) -> Response[str]:
         """Say what this is."""
-        return page("home.html")
+        return page("home.html", language=language_of(request))
 
-    @get("/docs", operation_id="show_reference", sync_to_thread=False)
+    # The first reader pays for the description (0.1 to 0.3 s): in a thread, so that nobody else waits for it.
+    @get("/docs", operation_id="show_reference", sync_to_thread=True)
     def show_reference(self, request: Request[Any, Any, Any]) -> Response[str]:
         """Show the API reference; it needs no scripts and no internet."""
         return page("docs.html", chapters=chapters(_document(request.app)))
 
-    @get("/openapi.json", operation_id="show_openapi", sync_to_thread=False)
+    @get("/openapi.json", operation_id="show_openapi", sync_to_thread=True)
     def show_openapi(self, request: Request[Any, Any, Any]) -> Response[bytes]:
         """Give the OpenAPI 3.1 document."""
-        return Response(msgspec.json.encode(_document(request.app)), media_type="application/json")
-
-    @get("/problems", operation_id="list_problems", sync_to_thread=False)
-    def list_problems(self) -> Response[str]:
-        """Show every refusal."""
-        entries = list(problem_index().values())
-        return page("problems.html", title="Refusals", entries=entries)
-
-    @get("/problems/{code:str}", operation_id="show_problem", sync_to_thread=False)
-    def show_problem(self, code: FromPath[str]) -> Response[str]:
-        """Show one refusal: the page that `type` of a problem document points to."""
-        entry = problem_index().get(code)
-        if entry is None:
-            raise NotFound("problem.unknown", "There is no refusal with this code; see /problems.")
-        return page("problems.html", title=code, entries=[entry])
-
-    @get("/verify", operation_id="show_verification_form")
-    async def show_verification_form(
-        self,
-        request: Request[Any, Any, Any],
-        code: Annotated[str | None, Parameter(max_length=60)] = None,
-    ) -> Response[Any]:
-        """Ask for the code of a certificate."""
-        if code and code.strip():
-            letters = "".join(letter for letter in code if letter.isalnum() or letter == "-")
-            return Redirect(f"/verify/{letters or 'none'}")
-        return page(
-            "verify.html", language=language_of(request), facts=None, code="", missing=False
+        return Response(
+            msgspec.json.encode(_document(request.app)),
+            media_type="application/json",
+            headers={"Cache-Control": KEPT_FOR_MINUTES},
         )
 
-    @get(
-        "/verify/{code:str}",
-        operation_id="show_verification",
-        opt={**_PUBLIC_PAGE, "guessable": False},
-    )
+    @get("/problems", operation_id="list_problems", sync_to_thread=True)
+    def list_problems(self) -> Response[str]:
+        """Show every refusal."""
+        return page("problems.html", code="", entries=list(problem_index().values()))
+
+    @get("/problems/{code:str}", operation_id="show_problem", sync_to_thread=True)
+    def show_problem(self, code: FromPath[str]) -> Response[str]:
+        """Show one refusal: the page that `type` of a problem document points to."""
+        entry = find_problem(code)
+        if entry is None:
+            return page("problems.html", status=404, code=code[:80], entries=[])
+        return page("problems.html", code=code, entries=[entry])
+
+    @get("/verify", operation_id="show_verification_form", sync_to_thread=False)
+    def show_verification_form(
+        self,
+        request: Request[Any, Any, Any],
+        code: Annotated[str, Parameter(description="As typed by a person")] = "",
+    ) -> Response[Any]:
+        """Ask for the code of a certificate; with one, go to its page."""
+        typed = normal_code(code)
+        if typed:
+            return Redirect(f"/verify/{typed}")
+        return page(
+            "verify.html", language=language_of(request), facts=None, code="", missing=bool(code)
+        )
+
+    @get("/verify/{code:str}", operation_id="show_verification")
     async def show_verification(
         self, request: Request[Any, Any, Any], view: GivenView, code: FromPath[str]
     ) -> Response[str]:
         """Show the state of a certificate and what may be public of it."""
         language = language_of(request)
+        typed = normal_code(code)
         try:
-            facts = await certificates.verify_code(view, code[:60])
+            facts = await certificates.verify_code(view, typed)
         except NotFound:
             return page(
-                "verify.html", status=404, language=language, facts=None, code=code, missing=True
+                "verify.html",
+                status=404,
+                language=language,
+                cache=NEVER_KEPT,
+                facts=None,
+                code=typed,
+                missing=True,
             )
-        return page("verify.html", language=language, facts=facts, code=code, missing=False)
+        return page(
+            "verify.html",
+            language=language,
+            cache=NEVER_KEPT,
+            facts=facts,
+            code=typed,
+            missing=False,
+        )
 
 
 def _document(app: Litestar) -> dict[str, Any]:
@@ -97,7 +112,7 @@ def _document(app: Litestar) -> dict[str, Any]:
 
 static_files = create_static_files_router(
     path="/static",
-    directories=[TEMPLATES / "portal"],
+    directories=[STATIC],
     opt=_PUBLIC_PAGE,
     include_in_schema=False,
     name="static",

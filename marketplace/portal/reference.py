@@ -27,6 +27,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     caller: str
     fields: list[Field]
     example: str
+    answer: str
     answers: list[tuple[str, str]]
 
 
@@ -41,7 +42,7 @@ class Chapter(msgspec.Struct, frozen=True):
 def chapters(document: dict[str, Any]) -> list[Chapter]:
     """Order the OpenAPI document by stage, in the order in which a trade meets them."""
     operations: dict[str, list[Operation]] = {tag["name"]: [] for tag in document["tags"]}
-    for path, item in document["paths"].items():
+    for path, item in sorted(document["paths"].items()):
         for method, operation in item.items():
             tag = (operation.get("tags") or ["operations"])[0]
             operations.setdefault(tag, []).append(_operation(document, path, method, operation))
@@ -54,7 +55,8 @@ def chapters(document: dict[str, Any]) -> list[Chapter]:
 def _operation(
     document: dict[str, Any], path: str, method: str, operation: dict[str, Any]
 ) -> Operation:
-    body = _body_schema(document, operation)
+    media_type, body = _content(operation.get("requestBody", {}))
+    body = _resolved(document, body)
     return Operation(
         id=operation["operationId"],
         method=method.upper(),
@@ -63,7 +65,8 @@ def _operation(
         text=operation.get("description", ""),
         caller=_caller(operation),
         fields=[*_parameters(operation), *_body_fields(document, body)],
-        example=json.dumps(_example(document, body), indent=2, ensure_ascii=False) if body else "",
+        example=_shown(document, media_type, body),
+        answer=_answer(document, operation),
         answers=[
             (status, answer["description"]) for status, answer in operation["responses"].items()
         ],
@@ -71,10 +74,16 @@ def _operation(
 
 
 def _caller(operation: dict[str, Any]) -> str:
-    if operation.get("security") == [{}]:
-        return "anyone"
-    scope = operation.get("x-scope")
-    return f"credential with scope {scope}" if scope else "signed-in person or staff"
+    access = operation["x-access"]
+    roles = " or ".join(access.get("roles", ()))
+    caller = {
+        "public": "anyone",
+        "any": "any credential",
+        "company": f"a credential with the scope {access.get('scope')}",
+        "member": f"a signed-in person{f' with the role {roles}' if roles else ''}",
+        "staff": f"the operator's staff with the role {roles}",
+    }[access["who"]]
+    return f"{caller} of a verified company" if access.get("verified") else caller
 
 
 def _parameters(operation: dict[str, Any]) -> list[Field]:
@@ -90,10 +99,26 @@ def _parameters(operation: dict[str, Any]) -> list[Field]:
     ]
 
 
-def _body_schema(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, Any]:
-    content = operation.get("requestBody", {}).get("content", {})
-    schema: dict[str, Any] = content.get("application/json", {}).get("schema", {})
-    return _resolved(document, schema)
+def _content(holder: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Give media type and schema of a request or answer body; empty when there is none."""
+    for media_type, content in holder.get("content", {}).items():
+        schema: dict[str, Any] = content.get("schema", {})
+        return media_type, schema
+    return "", {}
+
+
+def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:
+    """Show the good answer."""
+    good = next(answer for status, answer in operation["responses"].items() if status < "300")
+    return _shown(document, *_content(good))
+
+
+def _shown(document: dict[str, Any], media_type: str, schema: dict[str, Any]) -> str:
+    if not media_type:
+        return ""
+    if media_type != "application/json":
+        return f"({media_type})"
+    return json.dumps(_example(document, schema), indent=2, ensure_ascii=False)
 
 
 def _body_fields(document: dict[str, Any], schema: dict[str, Any]) -> list[Field]:
@@ -123,7 +148,7 @@ def _type(schema: dict[str, Any]) -> str:
     if "oneOf" in schema or "anyOf" in schema:
         return " or ".join(_type(option) for option in schema.get("oneOf") or schema["anyOf"])
     if "enum" in schema:
-        return " | ".join(str(value) for value in schema["enum"])
+        return " | ".join(str(value) for value in schema["enum"] if value is not None)
     kind = schema.get("type", "object" if "$ref" in schema else "any")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 

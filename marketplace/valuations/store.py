@@ -32,7 +32,9 @@ _NIGHTLY: Final = insert(product_values).on_conflict_do_nothing()
 _OF_COMPANY: Final = select(valuations).where(valuations.c.company_id == bindparam("company_id"))
 
 # One index look-up per product, however many nights are stored.
-_WANTED: Final = func.unnest(bindparam("products", type_=ARRAY(Text))).table_valued("product")
+_WANTED: Final = (
+    func.unnest(bindparam("products", type_=ARRAY(Text))).table_valued("product").render_derived()
+)
 _NEWEST: Final = (
     select(product_values.c.value)
     .where(product_values.c.product == _WANTED.c.product)

@@ -17,6 +17,9 @@ from marketplace.kernel.errors import Conflict
 
 CODE_BYTES: Final = 15
 """120 random bits: nobody finds a certificate by trying codes."""
+_CODE_LETTERS: Final = 24
+_GROUP: Final = 6
+_MISREAD: Final = str.maketrans("018", "OIB")
 
 
 class Status(StrEnum):
@@ -62,12 +65,18 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     status_reason: str | None = None
     papers: tuple[Paper, ...] = ()
 
+    @property
+    def version(self) -> int:
+        """Count what followed the certificate: printed papers, and its end."""
+        return 1 + len(self.papers) + (self.status is not Status.ISSUED)
+
 
 class PublicFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What anybody with the code may know: the licences and the state, no company but the operator."""
 
     number: str
     status: Status
+    status_reason: str | None
     issued_at: datetime
     product: str
     version: str
@@ -92,14 +101,22 @@ def number_of(certificate_id: UUID, issued_at: datetime) -> str:
 
 def code_of(random: bytes) -> str:
     """Give the verification code: 24 base32 letters and digits in groups of six."""
-    letters = base64.b32encode(random[:CODE_BYTES]).decode()
-    return "-".join(letters[start : start + 6] for start in range(0, len(letters), 6))
+    return normal_code(base64.b32encode(random[:CODE_BYTES]).decode())
 
 
 def normal_code(text: str) -> str:
-    """Read a code as people type it: any case, with or without dashes and blanks."""
-    letters = "".join(letter for letter in text.upper() if letter.isalnum())[:24]
-    return "-".join(letters[start : start + 6] for start in range(0, len(letters), 6))
+    """Read a code as people type it: any case, dashes and blanks; 0, 1 and 8 are read as O, I and B.
+
+    The alphabet of codes (base32, RFC 4648 section 6) has no 0, 1 and 8, so a correct code never holds one.
+    """
+    letters = [
+        letter
+        for letter in text.upper().translate(_MISREAD)
+        if letter.isascii() and letter.isalnum()
+    ][:_CODE_LETTERS]
+    return "-".join(
+        "".join(letters[start : start + _GROUP]) for start in range(0, len(letters), _GROUP)
+    )
 
 
 def shown_to(facts: CertificateView, reader: Reader) -> CertificateView:
@@ -124,12 +141,15 @@ def revoke(certificate: Certificate, reason: str) -> Certificate:
     return msgspec.structs.replace(certificate, status=Status.REVOKED, status_reason=reason)
 
 
-def public_facts(facts: CertificateView, status: Status, checked_at: datetime) -> PublicFacts:
-    """Give what may be public."""
+def public_facts(
+    facts: CertificateView, status: Status, status_reason: str | None, checked_at: datetime
+) -> PublicFacts:
+    """Give what may be public; the reason for an end is, so that whoever relied on the paper can act."""
     licence = facts.licences[0]
     return PublicFacts(
         number=facts.number,
         status=status,
+        status_reason=status_reason,
         issued_at=facts.issued_at,
         product=licence.product,
         version=licence.version,

@@ -4,6 +4,7 @@ Controllers describe the good answer. The refusals follow from facts this module
 is a body, an id in the path, an idempotency key. A fuzzer checks the description against the running server.
 """
 
+import copy
 from typing import Any, Final
 
 from litestar import Litestar
@@ -27,6 +28,13 @@ TAGS: Final = (
     ("valuations", "What licences are worth"),
     ("operations", "Health, jobs and rules for the operator"),
 )
+
+_GOOD_ANSWERS: Final = {
+    "200": "Done",
+    "201": "Made",
+    "202": "Taken, not ready yet; look again after Retry-After seconds",
+    "204": "Done, nothing to show",
+}
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -77,10 +85,12 @@ def describe(app: Litestar) -> dict[str, Any]:
     document: dict[str, Any] = app.openapi_schema.to_schema()
     document["components"].setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     handlers = _handlers(app)
-    for path in document["paths"].values():
-        for operation in path.values():
-            if isinstance(operation, dict) and operation.get("operationId") in handlers:
-                _complete(operation, handlers[operation["operationId"]])
+    for path, item in tuple(document["paths"].items()):
+        for operation in item.values():
+            handler = handlers[operation["operationId"]]
+            _complete(operation, handler)
+            if handler.opt.get("paper"):
+                _split_paper(document["paths"], path, operation)
     return document
 
 
@@ -96,8 +106,7 @@ def _handlers(app: Litestar) -> dict[str, HTTPRouteHandler]:
 def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     access: Access = handler.opt["access"]
     operation["security"] = [{}] if access.who == "public" else [{"bearer": []}]
-    if access.scope:
-        operation["x-scope"] = access.scope
+    operation["x-access"] = _access(access)
     statuses = {422, 429, 503}
     if access.who != "public":
         statuses |= {401, 403}
@@ -119,6 +128,39 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
     for status in sorted(statuses):
         operation["responses"][str(status)] = _refusal(status)
     operation["responses"].pop("400", None)
+    for good, text in _GOOD_ANSWERS.items():
+        if good in operation["responses"]:
+            operation["responses"][good]["description"] = text
+
+
+def _access(access: Access) -> dict[str, Any]:
+    """Say who may call, for programs and for the reference page."""
+    told: dict[str, Any] = {"who": access.who}
+    if access.scope:
+        told["scope"] = access.scope
+    if access.roles:
+        told["roles"] = sorted(access.roles)
+    if access.verified:
+        told["verified"] = True
+    return told
+
+
+def _split_paper(paths: dict[str, Any], path: str, operation: dict[str, Any]) -> None:
+    """Describe a route that also gives a paper, with `.pdf` behind the id, as the two it is for a client."""
+    paper = copy.deepcopy(operation)
+    paper["operationId"] = f"{operation['operationId']}_paper"
+    paper["summary"] = "Read the paper"
+    paper["description"] = "The PDF in one language; 202 and Retry-After while it is being printed."
+    paper["responses"]["202"] = {
+        "description": _GOOD_ANSWERS["202"],
+        "content": operation["responses"]["200"]["content"],
+    }
+    paper["responses"]["200"] = {
+        "description": "The paper (PDF/A-3a)",
+        "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+    }
+    operation["parameters"] = [item for item in operation["parameters"] if item["in"] != "query"]
+    paths[f"{path}.pdf"] = {"get": paper}
 
 
 def _idempotency_parameter() -> dict[str, Any]:
