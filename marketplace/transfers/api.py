@@ -10,7 +10,7 @@ from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
 from marketplace.infra.http.parameters import Cursor, GivenWork, Limit, path_id
 from marketplace.kernel.ids import pattern
-from marketplace.kernel.paging import LIMIT_DEFAULT
+from marketplace.kernel.paging import LIMIT_DEFAULT, window_of
 from marketplace.transfers import service
 from marketplace.transfers.domain import STATEMENT_TEXTS, Transfer
 from marketplace.transfers.schemas import (
@@ -30,14 +30,14 @@ class TransferController(Controller):
     """The licences move."""
 
     path = "/v1"
-    tags = ["transfers"]
+    tags = ("transfers",)
 
     @get("/transfers", operation_id="list_transfers", opt={"access": company("transfers:read")})
     async def list_transfers(
         self, work: GivenWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> TransferPage:
         """List the transfers in which your company sells or buys, newest first."""
-        page = await service.list_transfers(work, cursor, limit)
+        page = await service.list_transfers(work, window_of(limit, cursor))
         reader = work.principal.company_id
         return TransferPage([TransferOut.of(item, reader) for item in page.items], page.next_cursor)
 
@@ -53,7 +53,7 @@ class TransferController(Controller):
     @post(
         "/transfers/{transfer_id:str}/declaration",
         operation_id="sign_declaration",
-        opt={"access": company("transfers:sign", verified=True), "refusals": (423,)},
+        opt={"access": company("transfers:sign", verified=True), "refusals": (410, 423)},
     )
     async def sign_declaration(
         self, work: GivenWork, transfer_id: TransferId, data: JSONBody[DeclarationIn]

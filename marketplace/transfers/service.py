@@ -9,8 +9,9 @@ import structlog
 
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
-from marketplace.kernel.paging import Page, decode_cursor, page_of
-from marketplace.licensing.catalogue import load_catalogue
+from marketplace.kernel.ids import format_id
+from marketplace.kernel.paging import Page, Window, page_of
+from marketplace.licensing.catalogue import Reach, load_catalogue
 from marketplace.orders import service as orders
 from marketplace.orders.domain import Order, OrderState
 from marketplace.parties import service as parties
@@ -24,7 +25,6 @@ from marketplace.transfers.events import TransferPrepared
 log = structlog.get_logger()
 
 _CATALOGUE: Final = load_catalogue()
-_ON_A_LICENCE_SERVER: Final = frozenset({"rds_cal"})
 _METHOD: Final = "assignment_ended"
 
 
@@ -36,16 +36,17 @@ class PostedTransfer(msgspec.Struct, frozen=True):
 
 
 async def prepare_transfers(work: Work, order_id: UUID) -> None:
-    """Make one pending transfer per seller's lot of a placed order; again is harmless."""
-    order = await orders.load_order(work, order_id)
+    """Make one pending transfer per seller's lot of a placed order; again is harmless.
+
+    The order is locked, so that it cannot be cancelled while its transfers are being made.
+    """
+    order = await orders.load_order(work, order_id, lock=True)
     if order.state not in (OrderState.PLACED, OrderState.PAID):
         return
-    prepared = _transfers_of(work, order)
-    if await store.insert_transfers(work.connection, prepared) == 0:
-        return
-    for transfer in prepared:
-        work.announce(TransferPrepared(transfer_id=transfer.id, order_id=order_id))
-    log.info("transfers.prepared", order_id=str(order_id), count=len(prepared))
+    new = await store.insert_transfers(work.connection, _transfers_of(work, order))
+    for transfer_id in new:
+        work.announce(TransferPrepared(transfer_id=transfer_id, order_id=order_id))
+    log.info("transfers.prepared", order_id=str(order_id), count=len(new))
 
 
 async def sign_declaration(work: Work, transfer_id: UUID, signing: Signing) -> Transfer:
@@ -54,10 +55,13 @@ async def sign_declaration(work: Work, transfer_id: UUID, signing: Signing) -> T
     Raises:
         NotFound: no such transfer, or the caller is not its seller.
         Conflict, Malformed: as `domain.sign`.
+        Gone: the units are not reserved any more, because the order ended.
     """
     transfer = await store.select_transfer(work.connection, transfer_id, lock=True)
     if transfer is None or transfer.seller_id != work.principal.company:
-        raise _unknown()
+        raise NotFound(
+            "transfer.unknown", "There is no such transfer in which your company is the seller."
+        )
     declaration = Declaration(
         id=work.new_id(),
         transfer_id=transfer_id,
@@ -65,10 +69,8 @@ async def sign_declaration(work: Work, transfer_id: UUID, signing: Signing) -> T
         signing=signing,
         signed_at=work.now,
     )
-    product = _CATALOGUE.product(transfer.product)
-    declared, event = sign(
-        transfer, declaration, needs_licence_server=product.family in _ON_A_LICENCE_SERVER
-    )
+    family = _CATALOGUE.family_of(_CATALOGUE.product(transfer.product))
+    declared, event = sign(transfer, declaration, needs_licence_server=family.reach is Reach.RDS)
     seller = await parties.load_company(work, transfer.seller_id)
     await register.attach_declaration(
         work,
@@ -83,7 +85,7 @@ async def sign_declaration(work: Work, transfer_id: UUID, signing: Signing) -> T
     await store.insert_declaration(work.connection, declaration, work.principal.credential)
     await store.save_transfers(work.connection, (declared,))
     work.announce(event)
-    work.audit("declaration.signed", str(transfer_id))
+    work.audit("declaration.signed", format_id("trf", transfer_id))
     log.info("declaration.signed", transfer_id=str(transfer_id), quantity=signing.quantity)
     return declared
 
@@ -154,12 +156,11 @@ async def load_transfer(work: Work, transfer_id: UUID) -> Transfer:
     return transfer
 
 
-async def list_transfers(work: Work, cursor: str | None, limit: int) -> Page[Transfer]:
+async def list_transfers(work: Work, window: Window) -> Page[Transfer]:
     """Give the caller's transfers, newest first; staff see all."""
-    before = decode_cursor(cursor, tuple[UUID])[0] if cursor else None
-    company_id = None if work.principal.scope == "staff" else work.principal.company_id
-    found = await store.select_page(work.connection, company_id, before, limit)
-    return page_of(found, limit, lambda transfer: (str(transfer.id),))
+    company_id = None if work.principal.scope == "staff" else work.principal.company
+    found = await store.select_page(work.connection, company_id, window)
+    return page_of(found, window.limit, lambda transfer: (str(transfer.id),))
 
 
 async def view_title(work: Work, lot_id: UUID) -> tuple[LotTitle, dict[UUID, Company]]:

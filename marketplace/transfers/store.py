@@ -8,6 +8,8 @@ from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from marketplace.infra.db import newest_first
+from marketplace.kernel.paging import Window
 from marketplace.transfers.domain import (
     Declaration,
     Disclosure,
@@ -56,8 +58,10 @@ _ADVANCE: Final = (
 )
 
 
-async def insert_transfers(connection: AsyncConnection, new: Sequence[Transfer]) -> int:
-    """Store prepared transfers; one that is there already stays. Give how many are new."""
+async def insert_transfers(
+    connection: AsyncConnection, new: Sequence[Transfer]
+) -> tuple[UUID, ...]:
+    """Store prepared transfers; one that is there already stays. Give the ids of the new ones."""
     rows = [
         {
             "id": transfer.id,
@@ -76,7 +80,7 @@ async def insert_transfers(connection: AsyncConnection, new: Sequence[Transfer])
         for transfer in new
     ]
     statement = _INSERT.values(rows).returning(transfers.c.id)
-    return len((await connection.execute(statement)).all())
+    return tuple((await connection.execute(statement)).scalars())
 
 
 async def select_transfer(
@@ -99,17 +103,15 @@ async def select_of_order(
 
 
 async def select_page(
-    connection: AsyncConnection, company_id: UUID | None, before: UUID | None, limit: int
+    connection: AsyncConnection, company_id: UUID | None, window: Window
 ) -> list[Transfer]:
-    """Load up to `limit + 1` transfers in which a company sells or buys (None: all), newest first."""
+    """Load one row more than a window of the transfers a company takes part in (None: of all), newest first."""
     statement = _SELECT
     if company_id is not None:
         statement = statement.where(
             or_(transfers.c.seller_id == company_id, transfers.c.buyer_id == company_id)
         )
-    if before is not None:
-        statement = statement.where(transfers.c.id < before)
-    statement = statement.order_by(transfers.c.id.desc()).limit(limit + 1)
+    statement = newest_first(statement, transfers.c.id, window)
     return [_transfer(row) for row in await connection.execute(statement)]
 
 
