@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from marketplace.infra.access import PUBLIC_PRINCIPAL, Principal
@@ -60,6 +61,7 @@ class Work:
         self.trace = trace
         self.principal: Principal = PUBLIC_PRINCIPAL
         self._source = source
+        self._is_elevated = False
         self._events: list[dict[str, Any]] = []
         self._jobs: list[NewJob] = []
         self._audit: list[dict[str, Any]] = []
@@ -81,13 +83,27 @@ class Work:
     async def elevated(self, reason: str) -> AsyncIterator[None]:
         """Lift row level security for a few statements that must touch another company's rows.
 
-        The service that does this answers for what it reads; the reason stands in the log.
+        The service that does this answers for what it reads; the reason stands in the log. Inside another elevation
+        it costs nothing. A refusal that leaves the block ends the elevation too: somebody may catch it and go on.
         """
+        if self._is_elevated:
+            yield
+            return
         log.debug("work.elevated", reason=reason)
         await self._set_scope("system", None)
-        yield
-        # Not in a `finally`: after an error the transaction is lost and could not run a statement anyway.
-        await self._set_scope(self.principal.scope, self.principal.company_id)
+        self._is_elevated = True
+        try:
+            yield
+        except DBAPIError:
+            # No statement can run any more; a rollback, also to a savepoint, takes the scope back as well.
+            raise
+        except Exception:
+            await self._resume()
+            raise
+        else:
+            await self._resume()
+        finally:
+            self._is_elevated = False
 
     def announce(self, event: Event) -> None:
         """Record a fact; its row and the jobs of its subscribers commit together with the change."""
@@ -164,6 +180,9 @@ class Work:
                 trace=self.trace,
             )
         )
+
+    async def _resume(self) -> None:
+        await self._set_scope(self.principal.scope, self.principal.company_id)
 
     async def _set_scope(self, scope: str, company_id: UUID | None) -> None:
         await self.connection.execute(

@@ -304,9 +304,7 @@ class TestDecideVerification:
             "company.register_number_taken",
         )
 
-    async def test_is_for_reviewers_only(
-        self, client: httpx.AsyncClient, ours: Party
-    ) -> None:
+    async def test_is_for_reviewers_only(self, client: httpx.AsyncClient, ours: Party) -> None:
         answer = await self.decide(client, ours, ours)
         assert (answer.status_code, answer.json()["code"]) == (403, "access.staff_only")
 

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from litestar import Request
 from litestar.types import ASGIApp, Receive, Send
 
+from marketplace.infra.http.parameters import GivenSettings
 from marketplace.infra.settings import Settings
 from marketplace.kernel.errors import RateLimited
 
@@ -29,6 +31,7 @@ class Limiter:
         self._interval = _MINUTE / per_minute
         self._monotonic = monotonic
         self._full_at: dict[str, float] = {}
+        self._forget_from = _CALLERS_MAX
 
     def admit(self, caller: str) -> float:
         """Count one request; give 0, or the seconds the caller must wait."""
@@ -37,13 +40,35 @@ class Limiter:
         wait = full_at + self._interval - now - _MINUTE
         if wait > _TOLERANCE:
             return wait
-        if len(self._full_at) >= _CALLERS_MAX:
+        if len(self._full_at) >= self._forget_from:
             self._forget(now)
         self._full_at[caller] = full_at + self._interval
         return 0.0
 
     def _forget(self, now: float) -> None:
+        """Drop callers that are at rest; while many are busy, look less often, so that it stays cheap per call."""
         self._full_at = {caller: at for caller, at in self._full_at.items() if at > now}
+        self._forget_from = max(_CALLERS_MAX, 2 * len(self._full_at))
+
+
+class Attempts:
+    """Brakes guessing about one person, from however many addresses it comes."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._limiter = Limiter(per_minute)
+
+    def count(self, person: str) -> None:
+        """Count one attempt; raise `RateLimited` when there were too many. Only a hash is kept in memory."""
+        _refuse_after(self._limiter.admit(hashlib.sha256(person.encode()).hexdigest()[:32]))
+
+
+def provide_attempts(request: Request[Any, Any, Any], settings: GivenSettings) -> Attempts:
+    """Give the one brake of this process (a dependency)."""
+    state = request.app.state
+    if "attempts" not in state:
+        state["attempts"] = Attempts(settings.login_limit_per_minute)
+    attempts: Attempts = state["attempts"]
+    return attempts
 
 
 class LimitMiddleware:

@@ -3,16 +3,18 @@
 from typing import Annotated
 
 from litestar import Controller, delete, get, post, put
+from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody, Parameter
 
 from marketplace.infra.access import PUBLIC, SIGNED_IN, company, member
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
+from marketplace.infra.http.limits import Attempts, provide_attempts
 from marketplace.infra.http.parameters import Cursor, GivenWork, IfMatch, Limit, path_id
 from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT, window_of
 from marketplace.parties import service
-from marketplace.parties.domain import Member
+from marketplace.parties.domain import Member, normal_email
 from marketplace.parties.schemas.people import (
     MemberChangeIn,
     MemberIn,
@@ -82,10 +84,14 @@ class SessionController(Controller):
     @post(
         "/sessions",
         operation_id="log_in",
+        dependencies={"attempts": Provide(provide_attempts, sync_to_thread=False)},
         opt={"access": PUBLIC, "guessable": True, "shown_once": True},
     )
-    async def log_in(self, work: GivenWork, data: JSONBody[LoginIn]) -> LoggedInOut:
+    async def log_in(
+        self, work: GivenWork, attempts: NamedDependency[Attempts], data: JSONBody[LoginIn]
+    ) -> LoggedInOut:
         """Log in with e-mail address and password; the token opens the other routes for 12 hours."""
+        attempts.count(normal_email(data.email))
         return LoggedInOut.of(await service.log_in(work, data.email, data.password))
 
     @delete("/sessions/current", operation_id="log_out", opt={"access": member()})
