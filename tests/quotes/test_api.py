@@ -62,7 +62,7 @@ async def expire_due(work: OpenWork) -> int:
 
 class TestRequestQuote:
     async def test_cheapest_licences_are_offered_priced_and_reserved(
-        self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, lot: Lot
     ) -> None:
         dear = await publish(work, await open_trader(work), 100, price=2500)
         answer = await request(client, buyer, line(120))
@@ -80,27 +80,26 @@ class TestRequestQuote:
         assert price["total"]["amount_minor"] == 312_375
         assert body["could_save_at_most"]["amount_minor"] == 0
         assert (await free(work, lot), await free(work, dear)) == (0, 80)
-        del seller
 
+    @pytest.mark.usefixtures("lot")
     async def test_market_shows_what_is_left(
-        self, client: httpx.AsyncClient, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, buyer: Person
     ) -> None:
         await request(client, buyer, line(30))
         refused = await request(client, buyer, line(71))
         assert (refused.status_code, refused.json()["code"]) == (409, "quote.insufficient_supply")
         assert "only 70 are available" in refused.json()["detail"]
         assert refused.json()["errors"][0]["pointer"] == "/lines/0/quantity"
-        del lot
 
+    @pytest.mark.usefixtures("lot")
     async def test_server_version_is_answered_with_rule_and_reason(
-        self, client: httpx.AsyncClient, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, buyer: Person
     ) -> None:
         wish = line(5, covers_server_version="2016")
         del wish["version"]
         body = (await request(client, buyer, wish)).json()
         assert body["lines"][0]["product"]["key"] == "ws_cal-2019-user"
         assert body["lines"][0]["reason"]["rule"] == "R02"
-        del lot
 
     async def test_several_lines_become_one_quote(
         self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person, lot: Lot
@@ -120,12 +119,12 @@ class TestRequestQuote:
         taken = await request(client, buyer, line(12, quantity_max=20))
         assert [row["quantity"] for row in taken.json()["lines"]] == [15]
 
+    @pytest.mark.usefixtures("lot")
     async def test_seller_is_not_sold_its_own_licences(
-        self, client: httpx.AsyncClient, seller: Person, lot: Lot
+        self, client: httpx.AsyncClient, seller: Person
     ) -> None:
         refused = await request(client, seller, line(1))
         assert refused.json()["code"] == "quote.insufficient_supply"
-        del lot
 
     async def test_lot_of_another_zone_is_not_sold(
         self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person
@@ -137,15 +136,15 @@ class TestRequestQuote:
         vat = body["price"]["vat"]
         assert (vat["treatment"], vat["confirmed"]) == ("outside_eu", False)
 
+    @pytest.mark.usefixtures("lot")
     async def test_buyer_in_another_member_state_gets_reverse_charge(
-        self, client: httpx.AsyncClient, work: OpenWork, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork
     ) -> None:
         austrian = await open_trader(work, "AT", "ATU33864707")
         price = (await request(client, austrian, line(1))).json()["price"]
         assert price["vat"]["wording_code"] == "vat.reverse_charge"
         assert price["vat"]["wording"]["de"] == "Steuerschuldnerschaft des Leistungsempfängers"
         assert price["total"]["amount_minor"] == 2100
-        del lot
 
     async def test_buyer_in_another_member_state_without_vat_id_reserves_nothing(
         self, client: httpx.AsyncClient, work: OpenWork, lot: Lot
@@ -154,13 +153,13 @@ class TestRequestQuote:
         assert (refused.status_code, refused.json()["code"]) == (409, "vat_id.missing")
         assert await free(work, lot) == 100
 
+    @pytest.mark.usefixtures("lot")
     async def test_company_that_is_not_verified_is_refused(
-        self, client: httpx.AsyncClient, work: OpenWork, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork
     ) -> None:
         stranger = await open_trader(work, verified=False)
         refused = await request(client, stranger, line(1))
         assert (refused.status_code, refused.json()["code"]) == (403, "company.not_verified")
-        del lot
 
     @pytest.mark.parametrize(
         ("wish", "pointer"),
@@ -191,8 +190,9 @@ class TestRequestQuote:
 
 
 class TestLoadQuote:
+    @pytest.mark.usefixtures("lot")
     async def test_own_quote_is_shown_with_its_tag(
-        self, client: httpx.AsyncClient, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, buyer: Person
     ) -> None:
         made = await request(client, buyer, line(1))
         address = f"/v1/quotes/{made.json()['id']}"
@@ -201,10 +201,10 @@ class TestLoadQuote:
         assert shown.headers["etag"] == made.headers["etag"]
         tagged = buyer.headers | {"If-None-Match": shown.headers["etag"]}
         assert (await client.get(address, headers=tagged)).status_code == 304
-        del lot
 
+    @pytest.mark.usefixtures("lot")
     async def test_other_companies_quote_is_not_found(
-        self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person
     ) -> None:
         quote_id = (await request(client, buyer, line(1))).json()["id"]
         for stranger in (seller, await open_trader(work)):
@@ -212,10 +212,10 @@ class TestLoadQuote:
             assert (shown.status_code, shown.json()["code"]) == (404, "quote.unknown")
             assert (await decline(client, stranger, quote_id)).status_code == 404
             assert (await accept(client, stranger, quote_id)).status_code == 404
-        del lot
 
+    @pytest.mark.usefixtures("lot")
     async def test_staff_see_every_quote(
-        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person
     ) -> None:
         quote_id = (await request(client, buyer, line(1))).json()["id"]
         staff = await open_staff(work, "finance")
@@ -223,10 +223,10 @@ class TestLoadQuote:
         assert shown.status_code == 200
         listed = await client.get("/v1/quotes", headers=staff.headers)
         assert [row["id"] for row in listed.json()["items"]] == [quote_id]
-        del lot
 
+    @pytest.mark.usefixtures("lot")
     async def test_row_security_hides_rows_of_others(
-        self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork, seller: Person, buyer: Person
     ) -> None:
         await request(client, buyer, line(1))
         nobody = Principal(scope="public", credential="public")
@@ -234,12 +234,12 @@ class TestLoadQuote:
             async with work(who) as unit:
                 count = await unit.connection.scalar(text("SELECT count(*) FROM quotes"))
                 assert count == seen
-        del lot
 
 
 class TestListQuotes:
+    @pytest.mark.usefixtures("lot")
     async def test_newest_come_first_page_by_page(
-        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person
     ) -> None:
         made = [(await request(client, buyer, line(1))).json()["id"] for _ in range(5)]
         await request(client, await open_trader(work), line(1))
@@ -253,7 +253,6 @@ class TestListQuotes:
             if cursor is None:
                 break
         assert seen == made[::-1]
-        del lot
 
     async def test_foreign_cursor_is_refused(
         self, client: httpx.AsyncClient, buyer: Person
@@ -273,8 +272,9 @@ class TestDeclineQuote:
         assert await free(work, lot) == 100
         assert (await request(client, buyer, line(100))).status_code == 201
 
+    @pytest.mark.usefixtures("lot")
     async def test_declined_quote_cannot_be_declined_or_accepted(
-        self, client: httpx.AsyncClient, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, buyer: Person
     ) -> None:
         quote_id = (await request(client, buyer, line(1))).json()["id"]
         await decline(client, buyer, quote_id)
@@ -283,7 +283,6 @@ class TestDeclineQuote:
             await accept(client, buyer, quote_id),
         ):
             assert (again.status_code, again.json()["code"]) == (409, "quote.declined")
-        del lot
 
 
 class TestExpireDueQuotes:
@@ -306,13 +305,13 @@ class TestExpireDueQuotes:
         shown = await client.get(f"/v1/quotes/{made.json()['id']}", headers=buyer.headers)
         assert shown.json()["state"] == "expired"
 
+    @pytest.mark.usefixtures("lot")
     async def test_expired_quote_shows_as_such_before_any_job_ran(
         self,
         client: httpx.AsyncClient,
         clock: FixedClock,
         settings: Settings,
         buyer: Person,
-        lot: Lot,
     ) -> None:
         made = (await request(client, buyer, line(40))).json()
         clock.advance(timedelta(seconds=settings.quote_valid_seconds))
@@ -323,7 +322,6 @@ class TestExpireDueQuotes:
             await decline(client, buyer, made["id"]),
         ):
             assert (late.status_code, late.json()["code"]) == (410, "quote.expired")
-        del lot
 
     async def test_job_does_it_and_tells(
         self,
@@ -346,8 +344,9 @@ class TestExpireDueQuotes:
             )
         assert told == 1
 
+    @pytest.mark.usefixtures("lot")
     async def test_reservation_that_ran_out_in_the_register_comes_back_to_the_market(
-        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock, buyer: Person
     ) -> None:
         """Our clock stands behind the database's: the register is the first to notice."""
         clock.set(datetime.now(UTC) - timedelta(minutes=29, seconds=57))
@@ -359,7 +358,6 @@ class TestExpireDueQuotes:
         clock.advance(timedelta(hours=1))
         fresh = await request(client, buyer, line(100))
         assert fresh.status_code == 201
-        del lot
 
 
 class TestStoredQuotes:
@@ -374,17 +372,18 @@ class TestStoredQuotes:
             "DELETE FROM quotes",
         ],
     )
+    @pytest.mark.usefixtures("lot")
     async def test_offer_cannot_be_changed(
-        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, lot: Lot, change: str
+        self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, change: str
     ) -> None:
         await request(client, buyer, line(1))
         with pytest.raises(DBAPIError, match="permission denied"):
             async with work() as unit:
                 await unit.connection.execute(text(change))
-        del lot
 
+    @pytest.mark.usefixtures("lot")
     async def test_quote_ends_once(
-        self, client: httpx.AsyncClient, owner_engine: AsyncEngine, buyer: Person, lot: Lot
+        self, client: httpx.AsyncClient, owner_engine: AsyncEngine, buyer: Person
     ) -> None:
         made = (await request(client, buyer, line(1))).json()
         await decline(client, buyer, made["id"])
@@ -397,4 +396,3 @@ class TestStoredQuotes:
         with pytest.raises(DBAPIError, match="only grow"):
             async with owner_engine.begin() as connection:
                 await connection.execute(text("DELETE FROM quotes"))
-        del lot
