@@ -95,7 +95,9 @@ class TestRecognise:
         with pytest.raises(DomainError):
             recognise(whole[:kept])
 
-    @given(st.sampled_from(sorted(WHOLE)), st.binary(min_size=1).filter(lambda b: b.strip(b"\0\r\n ")))
+    @given(
+        st.sampled_from(sorted(WHOLE)), st.binary(min_size=1).filter(lambda b: b.strip(b"\0\r\n "))
+    )
     def test_every_attachment_is_refused(self, name: str, tail: bytes) -> None:
         with pytest.raises(DomainError):
             recognise(WHOLE[name] + tail)

@@ -157,7 +157,9 @@ class TestSubmit:
         assert "110 licences" in named["/findings/c09.overdraw"]
 
     def test_broken_pack_is_refused(self) -> None:
-        position = make_position(ordered_unit=OrderedUnit.PACK, pack_size=5, offered=58, retained=42)
+        position = make_position(
+            ordered_unit=OrderedUnit.PACK, pack_size=5, offered=58, retained=42
+        )
         with pytest.raises(Conflict, match=r"listing\.not_tradable_units") as refusal:
             run("submit", make_listing(position=position))
         assert [field.pointer for field in refusal.value.fields] == ["/position/offered"]
