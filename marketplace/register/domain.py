@@ -181,7 +181,10 @@ class Reservation(msgspec.Struct, frozen=True):
 
 
 class Shortage(msgspec.Struct, frozen=True):
-    """A line that cannot be had: only `available` units (in whole steps) are free."""
+    """A line that cannot be had.
+
+    `available` is what the holder has free in the lot, in whole steps, before any line of the request.
+    """
 
     line: int
     lot_id: UUID

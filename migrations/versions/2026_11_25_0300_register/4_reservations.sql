@@ -50,7 +50,7 @@ BEGIN
 END $$;
 
 -- All or nothing over all lines. With too few free units nothing is written and one row per short line says how
--- many there are (reservation_id NULL); the caller's transaction stays usable, so it can plan again while it keeps
+-- many its holder has free in the lot before this request (reservation_id NULL); the caller's transaction stays usable, so it can plan again while it keeps
 -- the lots locked.
 CREATE FUNCTION title_reserve(
     p_group uuid, p_buyer uuid, p_until timestamptz,
@@ -65,7 +65,7 @@ DECLARE
     v_spans int4range[] := '{}';
     v_short boolean := false;
     v_missing integer;
-    v_free integer;
+    v_picked int4range[];
     v_span int4range;
 BEGIN
     PERFORM title_permit(p_buyer);
@@ -82,22 +82,25 @@ BEGIN
     END IF;
     FOR i IN 1 .. cardinality(p_lots) LOOP
         v_missing := p_quantities[i];
-        v_free := 0;
+        v_picked := '{}';
         FOR v_span IN SELECT f.units FROM title_free(p_lots[i], p_holders[i], p_steps[i], (
             SELECT coalesce(range_agg(s.units), '{}') FROM unnest(v_lines, v_spans) s(line, units)
              WHERE p_lots[s.line] = p_lots[i])) f
         LOOP
-            v_free := v_free + upper(v_span) - lower(v_span);
-            IF v_missing > 0 THEN
-                v_span := int4range(lower(v_span), least(upper(v_span), lower(v_span) + v_missing));
-                v_lines := v_lines || i;
-                v_spans := v_spans || v_span;
-                v_missing := v_missing - upper(v_span) + lower(v_span);
-            END IF;
+            EXIT WHEN v_missing = 0;
+            v_span := int4range(lower(v_span), least(upper(v_span), lower(v_span) + v_missing));
+            v_picked := v_picked || v_span;
+            v_missing := v_missing - upper(v_span) + lower(v_span);
         END LOOP;
-        IF v_missing > 0 THEN
+        IF v_missing = 0 THEN
+            v_lines := v_lines || array_fill(i, ARRAY[cardinality(v_picked)]);
+            v_spans := v_spans || v_picked;
+        ELSE
             v_short := true;
-            RETURN QUERY SELECT i, NULL::uuid, p_lots[i], NULL::integer, NULL::integer, p_until, v_free;
+            RETURN QUERY
+            SELECT i, NULL::uuid, p_lots[i], NULL::integer, NULL::integer, p_until,
+                   coalesce(sum(upper(f.units) - lower(f.units)), 0)::integer
+              FROM title_free(p_lots[i], p_holders[i], p_steps[i], '{}') f;
         END IF;
     END LOOP;
     IF v_short THEN
