@@ -32,13 +32,20 @@ GRACE_SECONDS: Final = 20
 """How long running jobs may take to end after the first signal."""
 HURRY_SECONDS: Final = 5
 """How long the process may take to end after the second signal, or after the grace time."""
-SIZE_LOG_SECONDS: Final = 600
+LOOK_SECONDS: Final = 60
+"""How often a worker looks at itself. An event loop that does not turn for this long never will:
+the process ends, its supervisor starts another, and its jobs are run there."""
 NOT_STARTED: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
 
 
-def run_worker(settings: Settings, actors: Actors, queues: Sequence[str]) -> int:
+def run_worker(
+    settings: Settings,
+    actors: Actors,
+    queues: Sequence[str],
+    look_seconds: float = LOOK_SECONDS,
+) -> int:
     """Work the queues until a signal comes; give the exit code."""
     from workers.worker import WorkerProcess  # noqa: PLC0415 (other processes do not pay for it)
 
@@ -49,8 +56,11 @@ def run_worker(settings: Settings, actors: Actors, queues: Sequence[str]) -> int
     process = WorkerProcess(settings, actors, queues)
     process.start()
     settle_memory()
-    while not _signalled(signals):
+    while not _signalled(signals, look_seconds):
         process.log_size()
+        if not process.answers(look_seconds):
+            log.critical("worker.stuck", seconds=look_seconds)
+            os._exit(EXIT_CUT_SHORT)
     log.info("worker.stopping", grace_seconds=GRACE_SECONDS)
     _on_second_signal(signals, process.interrupt)
     _cut_short_after(GRACE_SECONDS + HURRY_SECONDS)
@@ -156,9 +166,9 @@ def leave(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _signalled(signals: "queue.SimpleQueue[int]") -> bool:
+def _signalled(signals: "queue.SimpleQueue[int]", seconds: float) -> bool:
     try:
-        signals.get(timeout=SIZE_LOG_SECONDS)
+        signals.get(timeout=seconds)
     except queue.Empty:
         return False
     return True

@@ -56,7 +56,7 @@ class Runtime:
         self._actors = actors
         self._tools = tools
         self._worker = worker
-        self._running: set[asyncio.Task[Any]] = set()
+        self._running: dict[asyncio.Task[Any], str] = {}
         self.deliveries_run = 0
 
     async def run(self, actor_name: str, job_id: UUID) -> Outcome:
@@ -67,7 +67,7 @@ class Runtime:
         task = asyncio.current_task()
         if task is None:
             raise AssertionError("a job runs in a task")
-        self._running.add(task)
+        self._running[task] = actor_name
         started = time.perf_counter()
         try:
             with structlog.contextvars.bound_contextvars(
@@ -79,7 +79,7 @@ class Runtime:
                 return outcome
         finally:
             self.deliveries_run += 1
-            self._running.discard(task)
+            del self._running[task]
             structlog.contextvars.unbind_contextvars("request_id")
 
     def interrupt(self) -> int:
@@ -87,6 +87,13 @@ class Runtime:
         for task in self._running:
             task.cancel()
         return len(self._running)
+
+    def interrupt_interruptible(self) -> None:
+        """Cancel those running jobs whose actors said that a shutdown need not wait for them."""
+        for task, actor_name in self._running.items():
+            actor = self._actors.get(actor_name)
+            if actor is not None and actor.limits.interruptible:
+                task.cancel()
 
     async def idle(self) -> None:
         """Wait until nothing is running."""

@@ -3,7 +3,7 @@
 A lane is a dramatiq broker and worker for one queue, so that heavy jobs never take the threads of
 light ones. All lanes run their jobs on one event loop with one database pool.
 
-Memory: the process logs its size every ten minutes (`worker.size`) with the number of jobs run. A
+Memory: the process logs its size every minute (`worker.size`) with the number of jobs run. A
 supervisor may end it at any time (SIGTERM hands jobs back, SIGKILL costs one lease), so a restart
 at night is the cure for a leak that nobody has found yet.
 """
@@ -26,8 +26,7 @@ import uvloop
 from dramatiq.asyncio import EventLoopThread
 from dramatiq.broker import MessageProxy
 from dramatiq.brokers.rabbitmq import RabbitmqBroker
-from dramatiq.middleware import Middleware, ShutdownNotifications, TimeLimit
-from dramatiq.middleware.threading import Interrupt
+from dramatiq.middleware import Middleware
 
 from marketplace.infra.render.pool import RenderPool
 from marketplace.infra.settings import Settings
@@ -39,7 +38,6 @@ from workers.runtime import Runtime
 WAKE_MILLISECONDS: Final = 250
 """How often idle threads look whether they should end."""
 LIGHT_THREADS: Final = 2
-TIME_LIMIT_MARGIN_SECONDS: Final = 10
 LOOP_START_SECONDS_MAX: Final = 5.0
 CLOSE_SECONDS_MAX: Final = 3.0
 
@@ -104,6 +102,16 @@ class WorkerProcess:
             lane.worker.start()
         log.info("worker.started", queues=self._threads, actors=len(self._actors))
 
+    def answers(self, within_seconds: float) -> bool:
+        """Tell whether the event loop still turns; a defect that blocks it stops every job."""
+        try:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop_thread.loop).result(
+                within_seconds
+            )
+        except TimeoutError:
+            return False
+        return True
+
     def interrupt(self) -> None:
         """Cancel what is running; its jobs roll back and are handed back."""
         self._loop_thread.loop.call_soon_threadsafe(self._runtime.interrupt)
@@ -116,6 +124,7 @@ class WorkerProcess:
                 lane.broker.stopping = True
             for thread in lane.worker.workers:
                 thread.stop()
+        self._loop_thread.loop.call_soon_threadsafe(self._runtime.interrupt_interruptible)
         for lane in self._lanes:
             left = max(deadline - time.monotonic(), 0.1)
             lane.worker.stop(timeout=int(left * 1000))
@@ -146,13 +155,11 @@ class WorkerProcess:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop_thread.loop).result()
 
     def _open_lane(self, queue: str, threads: int) -> Lane:
-        middleware: list[Middleware] = [
-            # The runtime's own timeout is exact and frees the transaction; this one only frees a
-            # thread whose event loop is stuck, and says so.
-            TimeLimit(interval=1000),
-            ShutdownNotifications(),
-            UnknownActors(self._refuse),
-        ]
+        # None of dramatiq's own: the ledger retries, and its TimeLimit and ShutdownNotifications
+        # throw an exception into a thread that waits for the event loop. Thrown while that thread
+        # leaves the lock of its future, it leaves the lock held and the loop waits for ever (seen
+        # on a busy machine). The runtime cancels on the loop instead, where it is safe and exact.
+        middleware: list[Middleware] = [UnknownActors(self._refuse)]
         name = queue
         broker: dramatiq.Broker
         if self._settings.broker_url:
@@ -161,17 +168,13 @@ class WorkerProcess:
         else:
             broker = LedgerBroker(self._link, self._loop_thread.loop, middleware)
         for actor in self._actors.values():
-            limit_seconds = actor.limits.time_limit + TIME_LIMIT_MARGIN_SECONDS
             dramatiq.Actor(
                 self._deliverer(actor.name),
                 broker=broker,
                 actor_name=actor.name,
                 queue_name=name,
                 priority=0,
-                options={
-                    "time_limit": limit_seconds * 1000,
-                    "notify_shutdown": actor.limits.interruptible,
-                },
+                options={},
             )
         broker.declare_queue(name)
         worker = dramatiq.Worker(
@@ -182,10 +185,9 @@ class WorkerProcess:
 
     def _deliverer(self, actor_name: str) -> Callable[[str], None]:
         def deliver(job_id: str) -> None:
-            try:
-                self._loop_thread.run_coroutine(self._runtime.run(actor_name, UUID(job_id)))
-            except (Interrupt, concurrent.futures.CancelledError) as stop:
-                log.info("job.interrupted", job_id=job_id, reason=type(stop).__name__)
+            # A cancelled job has been handed back by the runtime: nothing is left to do here.
+            with contextlib.suppress(concurrent.futures.CancelledError):
+                self._call(self._runtime.run(actor_name, UUID(job_id)))
 
         return deliver
 

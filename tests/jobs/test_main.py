@@ -80,11 +80,11 @@ class TestStart:
         log = tmp_path / "log"
         env = environment(cluster.url(spare_database), tmp_path)
         with running(
-            "-m", "workers.main", "worker", "--queues", "heavy", env=env, log=log
+            "-m", "workers.main", "worker", "--queues", "light", env=env, log=log
         ) as process:
             while "worker.started" not in log.read_text():
                 assert process.poll() is None
             code, _ = end(process)
 
         assert code == 0
-        assert '"queues": {"heavy": 1}' in log.read_text()
+        assert '"queues": {"light": 2}' in log.read_text()

@@ -12,7 +12,7 @@ from marketplace.infra.clock import SystemIds
 from marketplace.infra.jobs.ledger import NewJob
 from marketplace.infra.work import SilentDoorbell, WorkSource
 from tests.jobs.conftest import Ledger
-from tests.jobs.processes import Watch, end, environment, running
+from tests.jobs.processes import Watch, end_impatiently, environment, running
 from tests.support.clock import FixedClock
 from tests.support.postgres import Cluster
 from workers.registration import QUEUES, load_actors
@@ -159,7 +159,7 @@ class TestSchedulerProcess:
         )
         with running("-m", "workers.main", "scheduler", env=env, log=log) as process:
             watch.until(f"select exists (select from jobs where actor = '{entry.actor}')")
-            code, seconds = end(process, signals=2)
+            code, seconds = end_impatiently(process)
         watch.close()
 
         assert code == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.jobs.processes import Watch, end, environment, running
+from tests.jobs.processes import Watch, end, end_impatiently, environment, running
 from tests.support.postgres import Cluster
 
 API = ("-m", "workers.main", "api")
@@ -78,7 +78,7 @@ class TestApi:
     def test_two_signals_end_it(self, env: dict[str, str], port: int, log: Path) -> None:
         with running(*API, env=env, log=log) as api:
             wait_until_ready(port, api)
-            code, seconds = end(api, signals=2)
+            code, seconds = end_impatiently(api)
 
         assert code == 0
         assert seconds < 10

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.jobs.processes import Watch, end, environment, running
+from tests.jobs.processes import Watch, end, end_impatiently, environment, running
 from tests.support.postgres import Cluster
 
 JOBS = 240
@@ -99,7 +100,7 @@ class TestEndedInOrder:
         watch.add("probe.endless", 3)
         with running(*RUN, env=env, log=log) as worker:
             watch.until(RUNNING_THREE)
-            code, seconds = end(worker, signals=2)
+            code, seconds = end_impatiently(worker)
 
         assert code == 0
         assert seconds < 10
@@ -126,7 +127,7 @@ class TestEndedInOrder:
                 "select count(*) > 0 from pg_stat_activity where application_name = 'cession-jobs'"
             )
             os.killpg(worker.pid, signal.SIGTERM)
-            code, seconds = end(worker)
+            code, seconds = end_impatiently(worker)
 
         assert code == 0
         assert seconds < 10
@@ -137,10 +138,20 @@ class TestEndedInOrder:
         watch.add("probe.stuck", 1)
         with running(*RUN, env=env, log=log) as worker:
             watch.until("select state = 1 from jobs")
-            code, seconds = end(worker, signals=2)
+            code, seconds = end_impatiently(worker)
 
         assert code == 4
         assert seconds < 10
+
+    def test_blocked_event_loop_ends_the_process_by_itself(
+        self, watch: Watch, env: dict[str, str], log: Path
+    ) -> None:
+        watch.add("probe.stuck", 1)
+        with running(*RUN, env=env | {"TEST_LOOK_SECONDS": "2"}, log=log) as worker:
+            code = worker.wait(30)
+
+        assert code == 4
+        assert "worker.stuck" in log.read_text()
 
 
 # An effect holds its job's row lock while it runs.
@@ -177,6 +188,24 @@ class TestSeveral:
         watch.add("probe.count", 20, queue="light")
         with running(*RUN, env=env, log=log):
             watch.until("select count(*) = 20 from jobs where queue = 'light' and state = 2")
+
+
+class TestLog:
+    def test_lines_of_a_job_carry_the_request_that_caused_it(
+        self, watch: Watch, env: dict[str, str], log: Path
+    ) -> None:
+        watch.rows(
+            "insert into jobs (id, queue, actor, args, trace) values"
+            " (gen_random_uuid(), 'light', 'probe.count', '{\"n\": \"1\"}', 'req_of_somebody')"
+        )
+        with running(*RUN, env=env, log=log) as worker:
+            watch.until_settled()
+            end(worker)
+
+        lines = [msgspec.json.decode(line) for line in log.read_text().splitlines()]
+        (ended,) = (line for line in lines if line["event"] == "job.ended")
+        assert (ended["request_id"], ended["actor"]) == ("req_of_somebody", "probe.count")
+        assert (ended["outcome"], ended["process"]) == ("done", "worker")
 
 
 class TestDatabaseAway:

@@ -16,4 +16,5 @@ from workers.registration import collect
 settings = load_settings(os.environ)
 configure_logging(settings, "worker")
 queues = tuple(sys.argv[1:]) or ("light", "default")
-leave(run_worker(settings, collect([probes]), queues))
+look_seconds = float(os.environ.get("TEST_LOOK_SECONDS", "60"))
+leave(run_worker(settings, collect([probes]), queues, look_seconds))
