@@ -225,9 +225,9 @@ def _value_of(product: Product, on: date) -> ValueRange | None:
     return value if isinstance(value, ValueRange) else None
 
 
-async def revalue_listings(work: Work, after: UUID) -> None:
+async def revalue_listings(work: Work, after: UUID, batch_size: int = REVALUE_BATCH) -> None:
     """Value what is on sale for today, a batch at a time; another job goes on behind the last one."""
-    batch = await selling.live_products(work.connection, after, REVALUE_BATCH)
+    batch = await selling.live_products(work.connection, after, batch_size)
     if not batch:
         return
     today = work.now.date()
@@ -237,7 +237,7 @@ async def revalue_listings(work: Work, after: UUID) -> None:
         value = _value_of(catalogue.product(key), today)
         await selling.set_value(work.connection, same, value)
     log.info("listings.revalued", listings=len(batch))
-    if len(batch) == REVALUE_BATCH:
+    if len(batch) == batch_size:
         work.enqueue("listings.revalue_on", {"after": str(batch[-1][0])})
 
 
