@@ -1,6 +1,6 @@
 """Use cases of proof: complete an order, print the paper, show it to whoever may see it, revoke it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -46,6 +46,7 @@ from marketplace.parties import service as parties
 from marketplace.parties.domain import Company
 from marketplace.register import service as register
 from marketplace.transfers import service as transfers
+from marketplace.transfers.domain import Transfer
 from marketplace.transfers.service import PostedTransfer
 
 log = structlog.get_logger()
@@ -73,8 +74,9 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
     posted = await transfers.post_order(work, order, known, operator)
     if not posted:
         return ()
-    everyone = {**known, operator.id: operator}
-    issued = tuple([await _issue(work, item, everyone, public_url) for item in posted])
+    titled = [await _with_chains(work, item) for item in posted]
+    everyone = await _everyone(work, titled, {**known, operator.id: operator})
+    issued = tuple([await _issue(work, item, everyone, public_url) for item in titled])
     await store.insert_certificates(work.connection, issued)
     await listings.units_changed(work, [certificate.lot_id for certificate in issued])
     await orders.mark_fulfilled(work, order_id)
@@ -91,18 +93,37 @@ async def _companies_of(work: Work, order: Order) -> dict[UUID, Company]:
     return await parties.load_companies(work, sorted(ids))
 
 
+async def _with_chains(work: Work, item: PostedTransfer) -> Posted:
+    chains = [await register.chain_of(work, line.holding_id) for line in item.lines]
+    return Posted(transfer=item.transfer, lines=item.lines, chains=tuple(chains))
+
+
+async def _everyone(
+    work: Work, titled: Sequence[Posted], known: Mapping[UUID, Company]
+) -> Mapping[UUID, Company]:
+    """Add those earlier owners who take no part in the order themselves."""
+    owners = {
+        link.party_id
+        for item in titled
+        for chain in item.chains
+        for link in chain.links
+        if link.party_id is not None
+    }
+    missing = sorted(owners - known.keys())
+    return {**known, **await parties.load_companies(work, missing)} if missing else known
+
+
 async def _issue(
-    work: Work, item: PostedTransfer, companies: Mapping[UUID, Company], public_url: str
+    work: Work, posted: Posted, companies: Mapping[UUID, Company], public_url: str
 ) -> Certificate:
-    transfer = item.transfer
-    chains = tuple([await register.chain_of(work, line.holding_id) for line in item.lines])
+    transfer = posted.transfer
     certificate_id = work.new_id()
     number = number_of(certificate_id, work.now)
     code = code_of(work.token(CODE_BYTES))
     facts = compose(
         Head(number=number, code=code, url=f"{public_url}/verify/{code}", issued_at=work.now),
-        Posted(transfer=transfer, lines=item.lines, chains=chains),
-        await _provenance(work, item, companies[transfer.buyer_id]),
+        posted,
+        await _provenance(work, transfer, companies[transfer.buyer_id]),
         companies,
         _CATALOGUE,
     )
@@ -120,9 +141,8 @@ async def _issue(
     )
 
 
-async def _provenance(work: Work, item: PostedTransfer, buyer: Company) -> Provenance:
+async def _provenance(work: Work, transfer: Transfer, buyer: Company) -> Provenance:
     """Check the conditions again for this buyer on this day, now with the signed declaration."""
-    transfer = item.transfer
     listing = await listings.load_listing(work, transfer.listing_id)
     evidence = await listings.list_evidence(work, transfer.listing_id)
     position = listing.position

@@ -22,7 +22,7 @@ RuleId = Annotated[str, Meta(pattern="^C(0[1-9]|1[0-9]|2[0-2])$", description="d
 Quantity = Annotated[int, Meta(ge=1, description="licences")]
 Balance = Annotated[int, Meta(ge=0, description="licences")]
 
-Metric = Literal["user", "device"]
+Metric = Literal["user", "device", "server"]
 Segment = Literal["commercial", "academic", "government", "charity"]
 Status = Literal["valid", "superseded", "revoked"]
 Disclosure = Literal["full", "masked_with_release_on_audit"]
@@ -154,11 +154,15 @@ class RdsNumber(_Facts, frozen=True, kw_only=True):
 
 
 class Scope(_Facts, frozen=True, kw_only=True):
-    """What the licences allow: `covers` names the server versions, newest first (R02, R03, 3.3)."""
+    """What the licences allow: `covers` names the server versions, newest first (R02, R03, 3.3).
+
+    `covers` is empty when no source confirms any version: the paper then points to the product terms. `base_cal` names
+    the CAL that these licences come on top of (R11).
+    """
 
     server_product: Line
-    covers: Annotated[tuple[Line, ...], Meta(min_length=1)]
-    needs_base_cal: bool = False
+    covers: tuple[Line, ...] = ()
+    base_cal: Line | None = None
     rds: RdsNumber | None = None
     product_terms: Line | None = None
 

@@ -32,9 +32,10 @@ from marketplace.documents.certificate import (
     Verification,
 )
 from marketplace.documents.certificate import Outcome as PaperOutcome
+from marketplace.documents.registry import CERTIFICATE
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import format_id
-from marketplace.licensing.catalogue import Catalogue, FamilyKind, Product
+from marketplace.licensing.catalogue import Catalogue, Product, Reach
 from marketplace.licensing.coverage import covers
 from marketplace.licensing.findings import Finding, Outcome, evidence_for
 from marketplace.licensing.positions import EvidenceKind, SourcePosition
@@ -94,6 +95,11 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     programme: Programme | None
 
+    @property
+    def programme_name(self) -> str:
+        """Give the programme as people call it."""
+        return self.programme.name if self.programme else self.position.programme
+
 
 def compose(
     head: Head,
@@ -108,11 +114,12 @@ def compose(
 
     Raises:
         Conflict: `certificate.condition_open`, a condition forbids the transfer on this very day.
+        msgspec.ValidationError: the facts contradict each other, so nothing may be issued on them.
     """
     transfer = posted.transfer
     operator = next(company for company in companies.values() if company.kind == "operator")
     first = companies[posted.chains[0].links[0].party_id or transfer.seller_id]
-    return CertificateView(
+    view = CertificateView(
         number=head.number,
         issued_at=head.issued_at,
         status="valid",
@@ -126,11 +133,13 @@ def compose(
         papers=_papers(posted, provenance),
         declarations=(_declaration(posted, companies),),
         conditions=_conditions(posted, provenance),
-        scope=_scope(provenance.position, catalogue),
+        scope=_scope(provenance, catalogue),
         register=_register(posted),
         verification=Verification(code=head.code, url=head.url),
         disclosure=posted.declaration.signing.disclosure.value,
     )
+    # Read back as it will be stored: only that checks every field, and what is stored must be readable for ever.
+    return CERTIFICATE.read(CERTIFICATE.write(view))
 
 
 def _party(company: Company) -> Party:
@@ -173,7 +182,7 @@ def _source(provenance: Provenance) -> Source:
     if position.first_sold_on is None:
         raise _open("C02")
     return Source(
-        programme=provenance.programme.name if provenance.programme else position.programme,
+        programme=provenance.programme_name,
         agreement_number=position.agreement_number or None,
         first_sold_on=position.first_sold_on,
         first_sold_country=position.country,
@@ -218,11 +227,7 @@ def _chain(
         if giver.party_id is None or taker.party_id is None:
             raise _open("C11")
         is_sellers = giver.party_id == posted.transfer.seller_id
-        paper = (
-            format_id("dcl", posted.declaration.id)
-            if is_sellers
-            else format_id("ord", posted.transfer.order_id)
-        )
+        paper = format_id("dcl", posted.declaration.id) if is_sellers else _deed(posted)
         told.append(
             Link(
                 on=taker.recorded_at.date(),
@@ -250,8 +255,12 @@ def _papers(posted: Posted, provenance: Provenance) -> tuple[Paper, ...]:
         reference=format_id("dcl", posted.declaration.id),
         sha256=posted.declaration.document_sha256(),
     )
-    order = Paper(kind="deed", reference=format_id("ord", posted.transfer.order_id))
-    return (*shown, declaration, order)
+    return (*shown, declaration, Paper(kind="deed", reference=_deed(posted)))
+
+
+def _deed(posted: Posted) -> str:
+    """Name the deed by the transfer, which both sides know; the order is the buyer's business only."""
+    return format_id("trf", posted.transfer.id)
 
 
 def _declaration(posted: Posted, companies: Mapping[UUID, Company]) -> Declaration:
@@ -297,17 +306,19 @@ def _condition(finding: Finding, posted: Posted, evidence: Sequence[Evidence]) -
     )
 
 
-def _scope(position: SourcePosition, catalogue: Catalogue) -> Scope:
+def _scope(provenance: Provenance, catalogue: Catalogue) -> Scope:
+    position = provenance.position
     product: Product = position.product
     family = catalogue.family_of(product)
     servers = catalogue.servers_of(family)
     reached = [server.name for server in servers if covers(product, server.id).usable]
+    base = catalogue.families[family.needs].name if family.needs else None
     return Scope(
         server_product=catalogue.lines[family.line].name,
         covers=tuple(reversed(reached)),
-        needs_base_cal=family.kind is FamilyKind.ADDITIVE,
-        rds=RdsNumber(programme=position.programme, number=position.agreement_number)
-        if family.id == "rds_cal" and position.agreement_number
+        base_cal=base,
+        rds=RdsNumber(programme=provenance.programme_name, number=position.agreement_number)
+        if family.reach is Reach.RDS and position.agreement_number
         else None,
     )
 
@@ -324,7 +335,7 @@ def _register(posted: Posted) -> RegisterView:
                 recorded_at=last.recorded_at,
             )
         )
-    return RegisterView(lot=str(posted.transfer.lot_id), entries=tuple(entries))
+    return RegisterView(lot=format_id("lot", posted.transfer.lot_id), entries=tuple(entries))
 
 
 def _evidence_of(evidence: Sequence[Evidence], kinds: Collection[EvidenceKind]) -> tuple[str, ...]:

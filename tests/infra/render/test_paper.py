@@ -151,7 +151,7 @@ class TestPrintVariants:
         view = certificate_view()
         scope = msgspec.structs.replace(
             view.scope,
-            needs_base_cal=True,
+            base_cal="Windows Server CAL",
             rds=RdsNumber(programme="Open License", number="71830452"),
             product_terms="Product Terms of October 2026",
         )
