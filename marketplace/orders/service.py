@@ -18,7 +18,7 @@ from marketplace.quotes import service as quotes
 from marketplace.register import service as register
 
 CANCELLED_AT_ONCE: Final = 200
-"""Orders one run of the job cancels; the next run takes the rest."""
+"""Orders one run of the job cancels, so that no lot is locked for long."""
 
 log = structlog.get_logger()
 
@@ -97,9 +97,12 @@ async def mark_fulfilled(work: Work, order_id: UUID) -> Order:
     return order
 
 
-async def cancel_unpaid_orders(work: Work) -> int:
-    """Cancel the orders that were not paid in time and free their units; give how many."""
-    due = await store.lock_due(work.connection, work.now, CANCELLED_AT_ONCE)
+async def cancel_unpaid_orders(work: Work, batch: int = CANCELLED_AT_ONCE) -> int:
+    """Cancel the orders that were not paid in time and free their units; give how many.
+
+    A full batch asks for another run at once.
+    """
+    due = await store.lock_due(work.connection, work.now, batch)
     if not due:
         return 0
     cancelled = [decisions.cancel_unpaid(order, work.now) for order in due]
@@ -108,5 +111,7 @@ async def cancel_unpaid_orders(work: Work) -> int:
     await quotes.release_units(work, reservations, [lot for order in due for lot in order.lot_ids])
     for _, event in cancelled:
         work.announce(event)
+    if len(due) == batch:
+        work.enqueue("orders.cancel_unpaid", {}, queue="light")
     log.info("orders.cancelled", count=len(due))
     return len(due)

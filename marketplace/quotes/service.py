@@ -28,7 +28,7 @@ from marketplace.register.domain import Reservation, Reserve, ReserveLine
 ATTEMPTS_MAX: Final = 4
 """Plans per request before we give up against others who take the same units at the same moment."""
 EXPIRED_AT_ONCE: Final = 200
-"""Quotes one run of the job ends; the next run takes the rest."""
+"""Quotes one run of the job ends, so that no lot is locked for long."""
 
 log = structlog.get_logger()
 
@@ -147,24 +147,24 @@ async def decline_quote(work: Work, quote_id: UUID) -> Quote:
     return declined
 
 
-async def expire_due_quotes(work: Work) -> int:
+async def expire_due_quotes(work: Work, batch: int = EXPIRED_AT_ONCE) -> int:
     """End the quotes whose time has come and free their units; give how many.
 
-    One call releases them all, so that lots are locked in one order. Whatever else ran out in the register by its own
-    clock goes back to the market here as well.
+    One call releases them all, so that lots are locked in one order. A full batch asks for another run at once. What
+    else ran out in the register by the database's clock ends here as well; its event refreshes the catalogue.
     """
-    lapsed = await register.expire_due_reservations(work)
-    due = await store.lock_due(work.connection, work.now, EXPIRED_AT_ONCE)
-    if not due:
-        await listings.units_changed(work, lapsed)
-        return 0
-    ended = [decisions.expire(quote, work.now) for quote in due]
-    await store.save_ends(work.connection, [quote for quote, _ in ended])
-    reservations = [one for quote in due for one in quote.reservation_ids]
-    await release_units(work, reservations, [lot for quote in due for lot in quote.lot_ids])
-    for _, event in ended:
-        work.announce(event)
-    log.info("quotes.expired", count=len(due))
+    due = await store.lock_due(work.connection, work.now, batch)
+    if due:
+        ended = [decisions.expire(quote, work.now) for quote in due]
+        await store.save_ends(work.connection, [quote for quote, _ in ended])
+        reservations = [one for quote in due for one in quote.reservation_ids]
+        await release_units(work, reservations, [lot for quote in due for lot in quote.lot_ids])
+        for _, event in ended:
+            work.announce(event)
+        log.info("quotes.expired", count=len(due))
+    if len(due) == batch:
+        work.enqueue("quotes.expire_due", {}, queue="light")
+    await register.expire_due_reservations(work)
     return len(due)
 
 

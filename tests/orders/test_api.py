@@ -243,6 +243,25 @@ class TestCancelUnpaidOrders:
             )
         assert told == 1
 
+    async def test_full_batch_asks_for_another_run(
+        self,
+        client: httpx.AsyncClient,
+        work: OpenWork,
+        clock: FixedClock,
+        drain_jobs: Drain,
+        buyer: Person,
+        lot: Lot,
+    ) -> None:
+        for _ in range(3):
+            quote = (await request(client, buyer, line(10))).json()
+            await accept(client, buyer, quote["id"])
+        clock.advance(TERM)
+        async with work() as unit:
+            assert await service.cancel_unpaid_orders(unit, batch=2) == 2
+        assert await free(work, lot) == 90
+        await drain_jobs()
+        assert await free(work, lot) == 100
+
 
 class TestStoredOrders:
     """What the database refuses whoever asks."""

@@ -102,7 +102,7 @@ def refusal(offers: list[Supply], need: Need) -> Conflict:
 
 
 class TestAllocate:
-    @settings(max_examples=5000, deadline=None)
+    @settings(max_examples=2000, deadline=None)
     @given(
         terms=st.lists(offer_terms(6, 9), min_size=0, max_size=5),
         quantity=st.integers(1, 24),
@@ -119,7 +119,7 @@ class TestAllocate:
         else:
             assert allocate(offers, need) == expected
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=150, deadline=None)
     @given(
         terms=st.lists(offer_terms(400, 60), min_size=1, max_size=25),
         quantity=st.integers(1, 160),

@@ -344,9 +344,32 @@ class TestExpireDueQuotes:
             )
         assert told == 1
 
+    async def test_full_batch_asks_for_another_run(
+        self,
+        client: httpx.AsyncClient,
+        work: OpenWork,
+        clock: FixedClock,
+        drain_jobs: Drain,
+        buyer: Person,
+        lot: Lot,
+    ) -> None:
+        for _ in range(3):
+            await request(client, buyer, line(10))
+        clock.advance(timedelta(hours=1))
+        async with work() as unit:
+            assert await service.expire_due_quotes(unit, batch=2) == 2
+        assert await free(work, lot) == 90
+        await drain_jobs()
+        assert await free(work, lot) == 100
+
     @pytest.mark.usefixtures("lot")
     async def test_reservation_that_ran_out_in_the_register_comes_back_to_the_market(
-        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock, buyer: Person
+        self,
+        client: httpx.AsyncClient,
+        work: OpenWork,
+        clock: FixedClock,
+        drain_jobs: Drain,
+        buyer: Person,
     ) -> None:
         """Our clock stands behind the database's: the register is the first to notice."""
         clock.set(datetime.now(UTC) - timedelta(minutes=29, seconds=57))
@@ -355,6 +378,7 @@ class TestExpireDueQuotes:
         late = await accept(client, buyer, made["id"])
         assert (late.status_code, late.json()["code"]) == (410, "reservation.expired")
         assert await expire_due(work) == 0
+        await drain_jobs()
         clock.advance(timedelta(hours=1))
         fresh = await request(client, buyer, line(100))
         assert fresh.status_code == 201
