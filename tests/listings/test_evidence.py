@@ -148,8 +148,11 @@ class TestAttachEvidence:
     async def test_stranger_is_refused_before_its_file_is_read(
         self, client: httpx.AsyncClient, listing_id: str
     ) -> None:
+        was_read = False
+
         async def unread() -> AsyncIterator[bytes]:
-            raise AssertionError("the body was read")
+            nonlocal was_read
+            was_read = True
             yield b""
 
         answer = await client.post(
@@ -158,6 +161,7 @@ class TestAttachEvidence:
             content=unread(),
         )
         assert (answer.status_code, answer.json()["code"]) == (401, "credential.missing")
+        assert not was_read
 
     async def test_papers_are_taken_while_the_review_is_open_and_no_longer(
         self, client: httpx.AsyncClient, clock: FixedClock, seller: Person

@@ -34,7 +34,7 @@ LOT = uuid4()
 
 
 def make_position(**changes: Any) -> SourcePosition:
-    given = {
+    given: dict[str, Any] = {
         "product": load_catalogue().product("ws_cal-2019-user"),
         "programme": "open_license",
         "acquired": 100,
@@ -47,7 +47,7 @@ def make_position(**changes: Any) -> SourcePosition:
 
 
 def make_terms(**changes: Any) -> Terms:
-    given = {
+    given: dict[str, Any] = {
         "unit_price": Money(1890, "EUR"),
         "smallest_quantity": 5,
         "expires_at": NOW + timedelta(days=30),
@@ -57,7 +57,7 @@ def make_terms(**changes: Any) -> Terms:
 
 def make_listing(state: State = State.DRAFT, **changes: Any) -> Listing:
     live = state in (State.PUBLISHED, State.SOLD_OUT)
-    given = {
+    given: dict[str, Any] = {
         "id": uuid4(),
         "company_id": uuid4(),
         "state": state,

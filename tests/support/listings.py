@@ -157,7 +157,7 @@ async def upload(
     client: httpx.AsyncClient, seller: Person, listing_id: str, **changes: Any
 ) -> httpx.Response:
     """Upload a paper, by default the first invoice as PDF."""
-    given = {
+    given: dict[str, Any] = {
         "kind": "first_invoice",
         "file_name": "invoice.pdf",
         "data": PDF,
