@@ -1,6 +1,6 @@
 """The announced facts and the audit trail: two tables that only grow, written by the unit of work."""
 
-from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid, insert
+from sqlalchemy import Column, DateTime, Index, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from marketplace.infra.db import metadata
@@ -29,6 +29,3 @@ audit_log = Table(
     Column("recorded_at", DateTime(timezone=True), nullable=False),
 )
 Index("ix_audit_log_subject", audit_log.c.subject, audit_log.c.id)
-
-INSERT_EVENTS = insert(events)
-INSERT_AUDIT = insert(audit_log)

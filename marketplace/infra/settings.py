@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from marketplace.kernel.text import CountryCode, CurrencyCode
+
 PREFIX: Final = "CESSION_"
 
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -67,9 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per minute and credential (or address, without one)."""
     login_limit_per_minute: Positive = 10
     """Log-ins and registrations per minute and address."""
-    operator_country: str = "DE"
+    operator_country: CountryCode = "DE"
     """Country the operator is established in; decides domestic VAT."""
-    currency: str = "EUR"
+    currency: CurrencyCode = "EUR"
     """Currency of listings, quotes and orders."""
     buyer_fee_bp: BasisPoints = 500
     """Fee added to the licence price for the buyer, in basis points (500 = 5 %)."""
@@ -128,6 +130,8 @@ def _check_choices(settings: Settings) -> None:
         "migration_database_url": ("postgresql://",),
         "broker_url": ("amqp://", "amqps://"),
         "storage_url": ("s3://",),
+        "storage_endpoint": ("http://", "https://"),
+        "public_url": ("http://", "https://"),
     }.items():
         value = getattr(settings, name)
         if value and not value.startswith(schemes):

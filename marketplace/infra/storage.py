@@ -4,9 +4,10 @@ One class over `obstore` serves a local folder, an S3-compatible bucket and memo
 """
 
 import hashlib
+import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import obstore
@@ -17,6 +18,9 @@ from marketplace.infra.settings import Settings, files_dir
 
 if TYPE_CHECKING:  # exists in the library's type stubs only
     from obstore.store import S3Config
+
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class StoredFileMissing(Exception):
@@ -56,6 +60,8 @@ class ContentStorage:
 
     async def get(self, sha256: str) -> bytes:
         """Read bytes and check them against their name."""
+        if not _SHA256.fullmatch(sha256):
+            raise StoredFileMissing(sha256)
         try:
             answer = await obstore.get_async(self._store, _path(sha256))
         except (NotFoundError, FileNotFoundError) as problem:

@@ -13,18 +13,33 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from sqlalchemy import text
+from sqlalchemy import DateTime, Integer, LargeBinary, Text, bindparam, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from marketplace.infra.access import PUBLIC_PRINCIPAL, Principal
-from marketplace.infra.announcements import INSERT_AUDIT, INSERT_EVENTS
-from marketplace.infra.jobs.ledger import NewJob, insert_jobs
+from marketplace.infra.jobs.ledger import NewJob
 from marketplace.kernel.clock import Clock, Ids
 from marketplace.kernel.events import Event
 
 _ASSUME: Final = text(
     "SELECT set_config('cession.scope', :scope, true), set_config('cession.company', :company, true)"
+)
+
+_FINISH: Final = text(
+    "SELECT finish_work(CAST(:events AS jsonb), CAST(:jobs AS jsonb), CAST(:audit AS jsonb), :credential, :key, "
+    ":fingerprint, CAST(:status AS integer), :etag, :body, :now)"
+).bindparams(
+    bindparam("events", type_=Text),
+    bindparam("jobs", type_=Text),
+    bindparam("audit", type_=Text),
+    bindparam("credential", type_=Text),
+    bindparam("key", type_=Text),
+    bindparam("fingerprint", type_=LargeBinary),
+    bindparam("status", type_=Integer),
+    bindparam("etag", type_=Text),
+    bindparam("body", type_=LargeBinary),
+    bindparam("now", type_=DateTime(timezone=True)),
 )
 
 log = structlog.get_logger()
@@ -52,6 +67,17 @@ class SilentDoorbell:
         """Do nothing."""
 
 
+class KeptAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The encoded answer of a request under its idempotency key; see `infra/http/idempotency.py`."""
+
+    credential: str
+    key: str
+    fingerprint: bytes
+    status: int
+    etag: str | None
+    body: bytes
+
+
 class Work:
     """What a service receives: the open transaction, the moment, the caller, and what must happen next."""
 
@@ -65,6 +91,7 @@ class Work:
         self._events: list[dict[str, Any]] = []
         self._jobs: list[NewJob] = []
         self._audit: list[dict[str, Any]] = []
+        self._answer: KeptAnswer | None = None
 
     def new_id(self) -> UUID:
         """Give a fresh UUIDv7."""
@@ -109,15 +136,7 @@ class Work:
         """Record a fact; its row and the jobs of its subscribers commit together with the change."""
         event_id = self.new_id()
         ids = event.ids()
-        self._events.append(
-            {
-                "id": event_id,
-                "name": event.name,
-                "ids": ids,
-                "trace": self.trace,
-                "announced_at": self.now,
-            }
-        )
+        self._events.append({"id": event_id, "name": event.name, "ids": ids, "trace": self.trace})
         for subscription in self._source.subscriptions.get(event.name, ()):
             self._add_job(subscription, ids, event_id=event_id)
 
@@ -145,18 +164,34 @@ class Work:
                 "member_id": self.principal.member_id,
                 "note": note,
                 "trace": self.trace,
-                "recorded_at": self.now,
             }
         )
 
+    def keep_answer(self, answer: KeptAnswer) -> None:
+        """Keep the encoded answer of this request for a repetition of it."""
+        self._answer = answer
+
     async def flush(self) -> bool:
-        """Write the buffered rows; tell whether there are jobs to ring for. Called once, at the edge."""
-        if self._events:
-            await self.connection.execute(INSERT_EVENTS, self._events)
-        if self._audit:
-            await self.connection.execute(INSERT_AUDIT, self._audit)
-        if self._jobs:
-            await insert_jobs(self.connection, self._jobs)
+        """Write what was announced, enqueued, audited and kept, in one round trip; tell whether jobs are among it.
+
+        Called once, at the edge.
+        """
+        if not (self._events or self._jobs or self._audit or self._answer):
+            return False
+        answer = self._answer
+        values = {
+            "events": _json_or_null(self._events),
+            "jobs": _json_or_null(self._jobs),
+            "audit": _json_or_null(self._audit),
+            "credential": answer.credential if answer else None,
+            "key": answer.key if answer else None,
+            "fingerprint": answer.fingerprint if answer else None,
+            "status": answer.status if answer else None,
+            "etag": answer.etag if answer else None,
+            "body": answer.body if answer else None,
+            "now": self.now,
+        }
+        await self.connection.execute(_FINISH, values)
         return bool(self._jobs)
 
     def _add_job(
@@ -236,3 +271,7 @@ class WorkSource:
         """Open a cheap public read: one statement is one round trip."""
         async with self._reading.connect() as connection:
             yield View(connection, self.clock.now())
+
+
+def _json_or_null(rows: Sequence[Any]) -> str | None:
+    return msgspec.json.encode(rows).decode() if rows else None

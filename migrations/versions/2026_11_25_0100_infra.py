@@ -44,6 +44,39 @@ BEGIN
 END $$;
 """
 
+FINISH_WORK = """
+-- What a unit of work leaves behind beside its own rows, in one round trip: announced facts, their follow-ups, the
+-- audit trail, and the answer kept for its idempotency key. Called at the edge, in the same transaction.
+CREATE FUNCTION finish_work(
+    p_events jsonb, p_jobs jsonb, p_audit jsonb, p_credential text, p_key text, p_fingerprint bytea,
+    p_status integer, p_etag text, p_body bytea, p_now timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_events IS NOT NULL THEN
+        INSERT INTO events (id, name, ids, trace, announced_at)
+            SELECT e.id, e.name, e.ids, e.trace, p_now
+            FROM jsonb_to_recordset(p_events) AS e (id uuid, name text, ids jsonb, trace text);
+    END IF;
+    IF p_jobs IS NOT NULL THEN
+        INSERT INTO jobs (id, queue, actor, args, run_at, dedup_key, event_id, trace)
+            SELECT j.id, j.queue, j.actor, j.args, coalesce(j.run_at, now()), j.dedup_key, j.event_id, j.trace
+            FROM jsonb_to_recordset(p_jobs) AS j (id uuid, queue text, actor text, args jsonb, run_at timestamptz,
+                dedup_key text, event_id uuid, trace text)
+            ON CONFLICT (dedup_key) DO NOTHING;
+    END IF;
+    IF p_audit IS NOT NULL THEN
+        INSERT INTO audit_log (id, action, subject, credential, company_id, member_id, note, trace, recorded_at)
+            SELECT a.id, a.action, a.subject, a.credential, a.company_id, a.member_id, a.note, a.trace, p_now
+            FROM jsonb_to_recordset(p_audit) AS a (id uuid, action text, subject text, credential text,
+                company_id uuid, member_id uuid, note text, trace text);
+    END IF;
+    IF p_key IS NOT NULL THEN
+        INSERT INTO idempotency_keys (credential, key, fingerprint, status, etag, body, created_at)
+            VALUES (p_credential, p_key, p_fingerprint, p_status, p_etag, p_body, p_now);
+    END IF;
+END $$;
+"""
+
 
 def upgrade() -> None:
     """Create the plumbing."""
@@ -52,6 +85,7 @@ def upgrade() -> None:
     create_facts()
     create_idempotency_keys()
     create_jobs()
+    op.execute(FINISH_WORK)
 
 
 def create_facts() -> None:

@@ -22,10 +22,19 @@ class Answer(Response[T]):
         etag = self.headers.get("etag")
         if claim is not None:
             claim.note(built.status_code, built.body, etag)
-        elif etag and request.method == "GET" and etag in request.headers.get("if-none-match", ""):
+        elif etag and request.method == "GET" and _is_known(request, etag):
             unchanged: Response[None] = Response(None, status_code=304, headers={"etag": etag})
             return unchanged.to_asgi_response(None, request)
         return built
+
+
+def _is_known(request: Request[Any, Any, Any], etag: str) -> bool:
+    """Compare weakly, as RFC 9110 section 13.1.2 says for `If-None-Match`."""
+    tags = {
+        tag.strip().removeprefix("W/")
+        for tag in request.headers.get("if-none-match", "").split(",")
+    }
+    return bool(tags & {etag, "*"})
 
 
 def on_replay(_: Request[Any, Any, Any], replay: Replay) -> Response[bytes]:

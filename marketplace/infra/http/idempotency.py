@@ -11,10 +11,10 @@ import re
 from typing import Any, Final
 
 from litestar import Request
-from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, insert, text
+from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, text
 
 from marketplace.infra.db import metadata
-from marketplace.infra.work import Work
+from marketplace.infra.work import KeptAnswer, Work
 from marketplace.kernel.errors import Conflict, FieldProblem, Malformed
 
 HEADER: Final = "Idempotency-Key"
@@ -36,7 +36,6 @@ idempotency_keys = Table(
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)
 
 _CLAIM: Final = text("SELECT * FROM claim_idempotency_key(:credential, :key)")
-_KEEP: Final = insert(idempotency_keys)
 _PRUNE: Final = text("DELETE FROM idempotency_keys WHERE created_at < :before")
 
 
@@ -63,21 +62,21 @@ class Claim:
         """Remember the encoded answer; called when it is built, before the commit."""
         self._answer = (status, body, etag)
 
-    async def keep(self, work: Work) -> None:
-        """Store the answer in the transaction of its effect."""
+    def keep(self, work: Work) -> None:
+        """Hand the answer to the unit of work, which stores it in the transaction of its effect."""
         if self._answer is None:
             return
         status, body, etag = self._answer
-        row = {
-            "credential": self._credential,
-            "key": self._key,
-            "fingerprint": self._fingerprint,
-            "status": status,
-            "etag": etag,
-            "body": body,
-            "created_at": work.now,
-        }
-        await work.connection.execute(_KEEP, row)
+        work.keep_answer(
+            KeptAnswer(
+                credential=self._credential,
+                key=self._key,
+                fingerprint=self._fingerprint,
+                status=status,
+                etag=etag,
+                body=body,
+            )
+        )
 
 
 async def claim(request: Request[Any, Any, Any], work: Work, *, secret: bool) -> Claim | None:

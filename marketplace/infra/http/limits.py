@@ -12,14 +12,15 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from litestar import Request
-from litestar.types import ASGIApp, Receive, Send
+from litestar.types import ASGIApp, Message, Receive, Send
 
 from marketplace.infra.http.parameters import GivenSettings
 from marketplace.infra.settings import Settings
 from marketplace.kernel.errors import RateLimited
 
 _MINUTE: Final = 60.0
-_CALLERS_MAX: Final = 50_000
+_UNAUTHORIZED: Final = 401
+CALLERS_MAX: Final = 50_000
 _TOLERANCE: Final = 1e-6
 """Seconds; sums of floating intervals must not refuse the last allowed call."""
 
@@ -31,7 +32,12 @@ class Limiter:
         self._interval = _MINUTE / per_minute
         self._monotonic = monotonic
         self._full_at: dict[str, float] = {}
-        self._forget_from = _CALLERS_MAX
+        self._forget_from = CALLERS_MAX
+
+    @property
+    def size(self) -> int:
+        """How many callers are remembered."""
+        return len(self._full_at)
 
     def admit(self, caller: str) -> float:
         """Count one request; give 0, or the seconds the caller must wait."""
@@ -42,13 +48,19 @@ class Limiter:
             return wait
         if len(self._full_at) >= self._forget_from:
             self._forget(now)
-        self._full_at[caller] = full_at + self._interval
+        self._full_at[caller] = max(self._full_at.get(caller, now), now) + self._interval
         return 0.0
+
+    def wait(self, caller: str) -> float:
+        """Give how long the caller must wait, without counting."""
+        now = self._monotonic()
+        wait = max(self._full_at.get(caller, now), now) + self._interval - now - _MINUTE
+        return wait if wait > _TOLERANCE else 0.0
 
     def _forget(self, now: float) -> None:
         """Drop callers that are at rest; while many are busy, look less often, so that it stays cheap per call."""
         self._full_at = {caller: at for caller, at in self._full_at.items() if at > now}
-        self._forget_from = max(_CALLERS_MAX, 2 * len(self._full_at))
+        self._forget_from = max(CALLERS_MAX, 2 * len(self._full_at))
 
 
 class Attempts:
@@ -72,22 +84,40 @@ def provide_attempts(request: Request[Any, Any, Any], settings: GivenSettings) -
 
 
 class LimitMiddleware:
-    """Refuses callers that are too fast, before any work is done for them."""
+    """Refuses callers that are too fast, before any work is done for them.
+
+    Known credentials are counted each for itself. Made-up ones are counted by the address they come from, or every
+    request could bring a new one and never be limited.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
         self._general = Limiter(settings.rate_limit_per_minute)
+        self._unknown = Limiter(settings.rate_limit_per_minute)
         self._guessable = Limiter(settings.login_limit_per_minute)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Admit or refuse one request."""
-        if scope["type"] == "http":
-            options = scope["route_handler"].opt
-            if options.get("guessable"):
-                _refuse_after(self._guessable.admit(_address(scope)))
-            if not options.get("unlimited"):
-                _refuse_after(self._general.admit(_caller(scope)))
-        await self._app(scope, receive, send)
+        options = scope["route_handler"].opt
+        if options.get("unlimited"):
+            await self._app(scope, receive, send)
+            return
+        address, credential = _address(scope), _credential(scope)
+        if options.get("guessable"):
+            _refuse_after(self._guessable.admit(address))
+        if credential is None:
+            _refuse_after(self._general.admit(address))
+            await self._app(scope, receive, send)
+            return
+        _refuse_after(self._unknown.wait(address))
+        _refuse_after(self._general.admit(credential))
+
+        async def send_and_count(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == _UNAUTHORIZED:
+                self._unknown.admit(address)
+            await send(message)
+
+        await self._app(scope, receive, send_and_count)
 
 
 def _refuse_after(wait_seconds: float) -> None:
@@ -100,12 +130,12 @@ def _refuse_after(wait_seconds: float) -> None:
         )
 
 
-def _caller(scope: Any) -> str:
+def _credential(scope: Any) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
             # The secret itself never becomes a key in memory.
             return hashlib.sha256(value).hexdigest()[:32]
-    return _address(scope)
+    return None
 
 
 def _address(scope: Any) -> str:

@@ -1,6 +1,5 @@
 """Every refusal is a problem document (RFC 9457) with a stable code, what to do, and the request id."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -97,9 +96,6 @@ _CODE_OF: Final[Mapping[int, str]] = {
 
 _BUSY_STATES: Final = {"40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300"}
 """SQLSTATEs after which the same request may simply be sent again."""
-
-
-_NAMED_FIELD: Final = re.compile(r"^Object (?:missing required|contains unknown) field `([^`]+)`")
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -241,19 +237,12 @@ def _edge_problem(
 
 
 def _field_error(item: dict[str, Any]) -> FieldError:
-    """Turn the framework's word for a place into a JSON pointer (RFC 6901); `""` is the whole body."""
-    source = getattr(item.get("source", "body"), "value", item.get("source", "body"))
-    message = str(item.get("message", ""))
-    # Which element of a list is wrong is not told: `lines[...]` becomes the list itself.
-    key = str(item.get("key", "")).replace("[...]", "")
-    steps = [step for step in key.split(".") if step]
-    if source == "body":
-        steps = [] if steps == ["data"] else steps
-        named = _NAMED_FIELD.search(message)
-        steps += [named[1]] if named else []
-    else:
-        steps.insert(0, str(source))
-    return FieldError("".join(f"/{step}" for step in steps), message)
+    """Say which parameter of the path, the query or the headers is wrong (bodies: see `bodies.py`)."""
+    source = item.get("source", "")
+    place = "".join(
+        f"/{step}" for step in (getattr(source, "value", source), item.get("key")) if step
+    )
+    return FieldError(place, str(item.get("message", "")))
 
 
 HANDLERS: Final[dict[Any, Any]] = {

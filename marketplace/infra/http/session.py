@@ -36,7 +36,7 @@ class Admission:
             )
             yield work
             if claim is not None:
-                await claim.keep(work)
+                claim.keep(work)
 
     async def view(self) -> AsyncGenerator[View, None]:
         """Provide the `view` dependency: a public read without a transaction."""

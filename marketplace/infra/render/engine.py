@@ -33,6 +33,7 @@ VARIANT: Final = "pdf/a-3a"
 PAGE: Final = "page.html"
 STYLE: Final = "page.css"
 SAMPLE: Final = "sample.json"
+QR_MASK: Final = 3
 
 
 class Engine:
@@ -61,14 +62,17 @@ class Engine:
 
         Raises `Malformed` (`document.unprintable_text`), `NotFound` (`document.unknown_template`).
         """
+        return self._write(Page(self.page(order), self._no_fetching), order)
+
+    def page(self, order: Order) -> str:
+        """Fill the template: the paper as XHTML, before it is laid out. Raises as `render`."""
         self._refuse_unknown(order)
         view = normalised(msgspec.json.decode(order.view))
         refuse_unprintable(view, self._code_points)
-        source = self._environments[order.language].get_template(f"{order.folder}/{PAGE}")
-        text = source.render(
+        template = self._environments[order.language].get_template(f"{order.folder}/{PAGE}")
+        return template.render(
             view=view, language=order.language, kind=order.kind, version=order.version
         )
-        return self._write(Page(text, self._no_fetching), order)
 
     def warm_up(self) -> None:
         """Print every template's sample once, so that the first real paper is as fast as any."""
@@ -148,9 +152,12 @@ def _environment(documents: Path, texts: Texts) -> jinja2.Environment:
 
 
 def qr_code(url: str, title: str, colour: str) -> Markup:
-    """Draw a QR code (ISO/IEC 18004, level M: 15 % may be damaged) as inline SVG with a title."""
+    """Draw a QR code (ISO/IEC 18004, level M: 15 % may be damaged) as inline SVG with a title.
+
+    Readers take every mask; trying all eight for the best one would cost 2 ms of CPU per paper.
+    """
     drawing = io.BytesIO()
-    segno.make(url, error="m", micro=False).save(
+    segno.make(url, error="m", micro=False, mask=QR_MASK).save(
         drawing,
         kind="svg",
         xmldecl=False,
