@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from marketplace.certificates.api import CertificateController
 from marketplace.infra.http.answers import Answer, on_replay
+from marketplace.infra.http.bodies import EdgeRequest
 from marketplace.infra.http.contract import openapi_config
 from marketplace.infra.http.health import health_live, health_ready
 from marketplace.infra.http.idempotency import Replay
@@ -84,7 +85,7 @@ def create_app(
     def provide_storage() -> Storage:
         return ports.storage
 
-    return Litestar(
+    app = Litestar(
         route_handlers=list(controllers),
         dependencies={
             "work": Provide(admission.work),
@@ -92,14 +93,15 @@ def create_app(
             "settings": Provide(provide_settings, sync_to_thread=False),
             "storage": Provide(provide_storage, sync_to_thread=False),
         },
+        request_class=EdgeRequest,
         response_class=Answer,
-        middleware=[
-            DefineMiddleware(TraceMiddleware, ids=ports.ids),
-            DefineMiddleware(LimitMiddleware, settings=settings),
-        ],
+        middleware=[DefineMiddleware(LimitMiddleware, settings=settings)],
         exception_handlers={**HANDLERS, Replay: on_replay},
         openapi_config=openapi_config(),
         request_max_body_size=1_000_000,
         logging_config=None,
         debug=False,
     )
+    # Around everything, also around what the router refuses: every answer carries its request id.
+    app.asgi_handler = TraceMiddleware(app.asgi_handler, ports.ids)
+    return app

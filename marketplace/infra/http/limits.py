@@ -40,11 +40,10 @@ class Limiter:
         return len(self._full_at)
 
     def admit(self, caller: str) -> float:
-        """Count one request; give 0, or the seconds the caller must wait."""
+        """Count one request; give 0, or the seconds the caller must wait (then nothing is counted)."""
         now = self._monotonic()
-        full_at = max(self._full_at.get(caller, now), now)
-        wait = full_at + self._interval - now - _MINUTE
-        if wait > _TOLERANCE:
+        wait = self._wait_at(now, caller)
+        if wait > 0:
             return wait
         if len(self._full_at) >= self._forget_from:
             self._forget(now)
@@ -53,8 +52,11 @@ class Limiter:
 
     def wait(self, caller: str) -> float:
         """Give how long the caller must wait, without counting."""
-        now = self._monotonic()
-        wait = max(self._full_at.get(caller, now), now) + self._interval - now - _MINUTE
+        return self._wait_at(self._monotonic(), caller)
+
+    def _wait_at(self, now: float, caller: str) -> float:
+        full_at = max(self._full_at.get(caller, now), now)
+        wait = full_at + self._interval - now - _MINUTE
         return wait if wait > _TOLERANCE else 0.0
 
     def _forget(self, now: float) -> None:
@@ -99,12 +101,12 @@ class LimitMiddleware:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Admit or refuse one request."""
         options = scope["route_handler"].opt
-        if options.get("unlimited"):
-            await self._app(scope, receive, send)
-            return
         address, credential = _address(scope), _credential(scope)
         if options.get("guessable"):
             _refuse_after(self._guessable.admit(address))
+        if options.get("unlimited"):
+            await self._app(scope, receive, send)
+            return
         if credential is None:
             _refuse_after(self._general.admit(address))
             await self._app(scope, receive, send)
