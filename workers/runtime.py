@@ -121,18 +121,18 @@ class Runtime:
         except Exception as error:  # noqa: BLE001 (every failure is accounted for in the job's row)
             return await self._account(run, actor.limits, error)
 
-    async def _begin(self, actor: Actor, run: _Run, work: Work, taken: ledger.Taken) -> None:
+    def _begin(self, actor: Actor, run: _Run, work: Work, taken: ledger.Taken) -> None:
         run.taken = taken
         work.trace = taken.trace
         structlog.contextvars.bind_contextvars(request_id=taken.trace)
-        await work.assume(system_principal(actor.name))
+        work.principal = system_principal(actor.name)  # its scope came with the row
 
     async def _effect(self, actor: Effect, run: _Run) -> Outcome:
         async with self._source.begin("") as work:
             taken = await ledger.take_and_finish(work.connection, run.job_id, self._worker)
             if taken is None:
                 return Outcome.DUPLICATE
-            await self._begin(actor, run, work, taken)
+            self._begin(actor, run, work, taken)
             ids = arguments_for(actor, taken.args)
             if actor.wants_settings():
                 await actor.function(work, settings=self._tools.settings, **ids)
@@ -148,7 +148,7 @@ class Runtime:
             )
             if taken is None:
                 return Outcome.DUPLICATE
-            await self._begin(actor, run, work, taken)
+            self._begin(actor, run, work, taken)
             task = await actor.load(work, **arguments_for(actor, taken.args))
             if task is None:
                 await ledger.finish_outward(work.connection, run.job_id)

@@ -113,7 +113,7 @@ class Work:
         The service that does this answers for what it reads; the reason stands in the log. Inside another elevation
         it costs nothing. A refusal that leaves the block ends the elevation too: somebody may catch it and go on.
         """
-        if self._is_elevated:
+        if self._is_elevated or self.principal.scope == "system":
             yield
             return
         log.debug("work.elevated", reason=reason)

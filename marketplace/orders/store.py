@@ -65,7 +65,7 @@ _LINES: Final[ColumnElement[Any]] = (
 )
 _ALL: Final = select(orders, _LINES)
 _SELECT: Final = _ALL.where(orders.c.id == bindparam("order_id"))
-_LOCK: Final = _SELECT.with_for_update(of=orders)
+_LOCK: Final = _SELECT.with_for_update(of=orders, key_share=True)
 _OF_QUOTE: Final = _ALL.where(orders.c.quote_id == bindparam("quote_id"))
 _PAGE_OF_ALL: Final = (
     _ALL.where(orders.c.id < bindparam("before"))
@@ -80,7 +80,7 @@ _LOCK_DUE: Final = (
     )
     .order_by(orders.c.payment_due_at)
     .limit(bindparam("most"))
-    .with_for_update(of=orders, skip_locked=True)
+    .with_for_update(of=orders, key_share=True, skip_locked=True)
 )
 _MOVE: Final = (
     update(orders)

@@ -17,7 +17,7 @@ from marketplace.quotes.tables import quotes
 
 _INSERT: Final = insert(quotes)
 _SELECT: Final = select(quotes).where(quotes.c.id == bindparam("quote_id"))
-_LOCK: Final = _SELECT.with_for_update()
+_LOCK: Final = _SELECT.with_for_update(key_share=True)
 _PAGE_OF_ALL: Final = (
     select(quotes)
     .where(quotes.c.id < bindparam("before"))
@@ -31,7 +31,7 @@ _LOCK_DUE: Final = (
     .where(quotes.c.state == QuoteState.OFFERED.value, quotes.c.expires_at <= bindparam("now"))
     .order_by(quotes.c.expires_at)
     .limit(bindparam("most"))
-    .with_for_update(skip_locked=True)
+    .with_for_update(key_share=True, skip_locked=True)
 )
 _END: Final = (
     update(quotes)

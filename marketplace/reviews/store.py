@@ -14,11 +14,11 @@ from marketplace.reviews.tables import reviews
 _ADD: Final = insert(reviews)
 _SAVE: Final = update(reviews).where(reviews.c.id == bindparam("wanted_id"))
 _LOAD: Final = select(reviews).where(reviews.c.id == bindparam("wanted_id"))
-_LOAD_LOCKED: Final = _LOAD.with_for_update()
+_LOAD_LOCKED: Final = _LOAD.with_for_update(key_share=True)
 _OPEN_OF: Final = (
     select(reviews)
     .where(reviews.c.listing_id == bindparam("listing"), reviews.c.state == State.OPEN.value)
-    .with_for_update()
+    .with_for_update(key_share=True)
 )
 
 

@@ -37,11 +37,11 @@ _SELECT: Final = select(*_COLUMNS).select_from(
     transfers.outerjoin(declarations, declarations.c.transfer_id == transfers.c.id)
 )
 _ONE: Final = _SELECT.where(transfers.c.id == bindparam("transfer_id"))
-_ONE_LOCKED: Final = _ONE.with_for_update(of=transfers)
+_ONE_LOCKED: Final = _ONE.with_for_update(of=transfers, key_share=True)
 _OF_ORDER: Final = _SELECT.where(transfers.c.order_id == bindparam("order_id")).order_by(
     transfers.c.id
 )
-_OF_ORDER_LOCKED: Final = _OF_ORDER.with_for_update(of=transfers)
+_OF_ORDER_LOCKED: Final = _OF_ORDER.with_for_update(of=transfers, key_share=True)
 _INSERT: Final = insert(transfers).on_conflict_do_nothing(index_elements=["order_id", "lot_id"])
 _INSERT_DECLARATION: Final = insert(declarations)
 _ADVANCE: Final = (

@@ -17,7 +17,7 @@ from marketplace.valuations.tables import product_values, valuations
 
 _INSERT: Final = insert(valuations)
 _SELECT: Final = select(valuations).where(valuations.c.id == bindparam("valuation_id"))
-_LOCK: Final = _SELECT.with_for_update()
+_LOCK: Final = _SELECT.with_for_update(key_share=True)
 _ANSWER: Final = (
     update(valuations)
     .where(valuations.c.id == bindparam("valuation_id"))

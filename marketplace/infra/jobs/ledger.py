@@ -129,8 +129,10 @@ _INSERT: Final = _typed(
 _TAKE: Final = """
     with mine as (select id from jobs where id = :id and state in (0, 1) for update skip locked)
     update jobs set {change}, worker = :worker from mine where jobs.id = mine.id
-    returning jobs.args, jobs.attempts, jobs.trace, jobs.event_id
+    returning jobs.args, jobs.attempts, jobs.trace, jobs.event_id,
+      set_config('cession.scope', 'system', true)
 """
+"""Taking a job also opens the system's scope for row security: a round trip less for every job."""
 _STATE: Final = _typed("select state from jobs where id = :id", id=Uuid)
 _LOCK_PAUSES_SECONDS: Final = (0.002, 0.01, 0.05, 0.2)
 _TAKE_AND_FINISH: Final = _typed(

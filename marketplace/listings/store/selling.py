@@ -24,7 +24,7 @@ _LOCK_SEED: Final = 20261126
 """Keeps our advisory locks apart from those of other stages."""
 
 _LOAD: Final = select(listings).where(listings.c.id == bindparam("wanted_id"))
-_LOAD_LOCKED: Final = _LOAD.with_for_update()
+_LOAD_LOCKED: Final = _LOAD.with_for_update(key_share=True)
 _LOAD_MANY: Final = select(listings).where(listings.c.id == func.any(bindparam("wanted_ids")))
 _INSERT: Final = insert(listings)
 _UPDATE: Final = update(listings).where(listings.c.id == bindparam("wanted_id"))

@@ -54,7 +54,7 @@ async def find_grant(connection: AsyncConnection, grant_id: UUID) -> Grant | Non
 async def lock_grant(connection: AsyncConnection, company_id: UUID, grant_id: UUID) -> Grant | None:
     """Read a grant that a company gave and keep others from changing it until the end."""
     query = select(grants).where(grants.c.id == grant_id, grants.c.company_id == company_id)
-    row = (await connection.execute(query.with_for_update())).first()
+    row = (await connection.execute(query.with_for_update(key_share=True))).first()
     return _grant(row) if row is not None else None
 
 

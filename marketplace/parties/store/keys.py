@@ -28,7 +28,7 @@ async def insert_key(connection: AsyncConnection, key: ApiKey, token_hash: bytes
 async def lock_key(connection: AsyncConnection, company_id: UUID, key_id: UUID) -> ApiKey | None:
     """Read a key of a company and keep others from changing it until the end."""
     query = _KEYS.where(api_keys.c.id == key_id, api_keys.c.company_id == company_id)
-    row = (await connection.execute(query.with_for_update(of=api_keys))).first()
+    row = (await connection.execute(query.with_for_update(of=api_keys, key_share=True))).first()
     return _key(row) if row is not None else None
 
 
