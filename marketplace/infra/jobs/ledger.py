@@ -125,7 +125,7 @@ _INSERT: Final = _typed(
 # very job, and a thread must not wait for it. But a lock may also be a passing one: a second worker's
 # claim, which read the row before the first claim committed, locks it, sees that it is no longer
 # ready, and lets go when its statement ends. So a locked row is tried again for a moment; without
-# that, one job in about a hundred waited for its lease when six workers shared a quiet queue.
+# that, 15 of 600 single jobs waited for their lease when five workers shared a queue.
 _TAKE: Final = """
     with mine as (select id from jobs where id = :id and state in (0, 1) for update skip locked)
     update jobs set {change}, worker = :worker from mine where jobs.id = mine.id
