@@ -5,7 +5,7 @@ paid; then all transfers of the order are posted together or not at all (invaria
 """
 
 import hashlib
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -80,7 +80,8 @@ class Declaration(msgspec.Struct, frozen=True, kw_only=True):
 
     def document(self) -> bytes:
         """Give the bytes whose SHA-256 stands in the register and on the certificate."""
-        return msgspec.json.encode(self, order="sorted")
+        utc = msgspec.structs.replace(self, signed_at=self.signed_at.astimezone(UTC))
+        return msgspec.json.encode(utc, order="sorted")
 
     def document_sha256(self) -> str:
         """Give the hash of the signed document, hexadecimal."""
