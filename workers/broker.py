@@ -64,14 +64,11 @@ class LedgerLink:
         self._listeners.remove(wake)
 
     async def claim(self, queue: str, limit: int) -> tuple[list[Delivery], float | None]:
-        """Claim due jobs; without any, also give the seconds until the next one is due."""
+        """Claim due jobs and give the seconds until the next one is due, if there is one."""
         async with self._lock:
             try:
                 connection = await self._connected()
-                claimed = await delivery.claim(connection, queue, limit, self._lease_seconds)
-                if claimed:
-                    return claimed, None
-                return [], await delivery.seconds_until_due(connection, queue)
+                return await delivery.claim(connection, queue, limit, self._lease_seconds)
             except _DRIVER_ERRORS as problem:
                 self._lose(problem)
                 return [], None
@@ -157,7 +154,7 @@ class LedgerConsumer(Consumer):
             self._outstanding += len(claimed)
         self._ready.extend(claimed)
         until_next = POLL_SECONDS if due_seconds is None else max(min(due_seconds, POLL_SECONDS), 0)
-        self._look_at = time.monotonic() + (0 if claimed else until_next)
+        self._look_at = time.monotonic() + until_next
 
     def _wait_for_room(self) -> int:
         """Give how many jobs to claim: half the prefetch or more, so that batches stay big."""

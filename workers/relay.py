@@ -100,11 +100,12 @@ class Relay:
     async def _relay(self, queue: str) -> float:
         """Move one batch; give the seconds after which to look again."""
         jobs, due_seconds = await self._link.claim(queue, BATCH)
+        pause = POLL_SECONDS if due_seconds is None else max(min(due_seconds, POLL_SECONDS), 0)
         if not jobs:
-            return POLL_SECONDS if due_seconds is None else max(min(due_seconds, POLL_SECONDS), 0)
+            return pause
         sent = await self._publisher.publish(queue, jobs)
         self.published += sent
         if sent < len(jobs):
             await self._link.hand_back([job.job_id for job in jobs[sent:]])
             return RETRY_SECONDS
-        return 0
+        return pause

@@ -90,7 +90,7 @@ class TestDelivery:
             "update jobs set run_at = now() + interval '9 s' where id = :i", i=future
         )
 
-        claimed = await delivery.claim(driver, "default", 10, 60)
+        claimed, _ = await delivery.claim(driver, "default", 10, 60)
 
         assert {job.job_id for job in claimed} == {older, newer}
         assert (await ledger.job(older)).state == JobState.SENT
@@ -101,18 +101,18 @@ class TestDelivery:
         for _ in range(3):
             await ledger.add("a.b")
 
-        assert len(await delivery.claim(driver, "default", 2, 60)) == 2
-        assert len(await delivery.claim(driver, "default", 2, 60)) == 1
-        assert await delivery.claim(driver, "default", 2, 60) == []
+        assert len((await delivery.claim(driver, "default", 2, 60))[0]) == 2
+        assert len((await delivery.claim(driver, "default", 2, 60))[0]) == 1
+        assert await delivery.claim(driver, "default", 2, 60) == ([], None)
 
     async def test_next_due_time_is_told(self, ledger: Ledger, driver: Connection) -> None:
-        assert await delivery.seconds_until_due(driver, "default") is None
+        assert await delivery.claim(driver, "default", 1, 60) == ([], None)
         job_id = await ledger.add("a.b")
         await ledger.change(
             "update jobs set run_at = now() + interval '9 s' where id = :i", i=job_id
         )
 
-        seconds = await delivery.seconds_until_due(driver, "default")
+        _, seconds = await delivery.claim(driver, "default", 1, 60)
 
         assert seconds is not None
         assert 7 < seconds < 9
