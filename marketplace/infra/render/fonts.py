@@ -80,18 +80,19 @@ def _build(building: Path) -> None:
     source.write_bytes(_source(package, name))
     for face, weight in SANS_FACES.items():
         # Without recalcTimestamp the time of day would go into the file and so into every paper.
-        font = TTFont(source, recalcTimestamp=False)
-        instancer.instantiateVariableFont(
-            font, {"wght": weight, "wdth": 100}, inplace=True, updateFontNames=True
-        )
-        font.save(building / face)
+        with TTFont(source, recalcTimestamp=False) as font:
+            instancer.instantiateVariableFont(
+                font, {"wght": weight, "wdth": 100}, inplace=True, updateFontNames=True
+            )
+            font.save(building / face)
     source.unlink()
     for face, owner in STATIC_FACES.items():
         (building / face).write_bytes(_source(owner, face))
     faces = [*SANS_FACES, *STATIC_FACES]
     code_points: set[int] = set()
     for face in faces:
-        code_points.update(TTFont(building / face, lazy=True).getBestCmap())
+        with TTFont(building / face, lazy=True) as font:
+            code_points.update(font.getBestCmap())
     manifest = Manifest(
         files={face: _sha256(building / face) for face in faces}, code_points=sorted(code_points)
     )
