@@ -35,6 +35,7 @@ def answers(url: str) -> bool:
 
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.services,
     pytest.mark.skipif(not answers(BROKER_URL), reason="no RabbitMQ answers"),
 ]

@@ -16,6 +16,8 @@ API = ("-m", "workers.main", "api")
 SERVERS = ("uvicorn", "granian")
 START_SECONDS_MAX = 60
 
+pytestmark = pytest.mark.slow
+
 
 def free_port() -> int:
     """Give a port that nobody listens on at this moment."""

@@ -17,6 +17,9 @@ LEASE_SECONDS = 2
 RUN = ("-m", "tests.jobs.worker_process")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def watch(cluster: Cluster, spare_database: str) -> Iterator[Watch]:
     looking = Watch(cluster.url(spare_database))
