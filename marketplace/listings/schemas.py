@@ -45,7 +45,8 @@ Identifiers = Annotated[
     ),
 ]
 Country = Annotated[
-    str, Meta(pattern="^([A-Z]{2})?$", description="ISO 3166-1 alpha-2", examples=["DE"])
+    str,
+    Meta(pattern="^([A-Z]{2})?$", max_length=2, description="ISO 3166-1 alpha-2", examples=["DE"]),
 ]
 
 

@@ -19,6 +19,7 @@ from tests.support.listings import jpeg, png
 
 WHOLE = {"pdf": PDF_FILE, "png": png(), "jpeg": jpeg()}
 SEGMENT = b"\xff\xe1\x00\x04ab"
+SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00"
 
 
 class TestRecognise:
@@ -36,6 +37,7 @@ class TestRecognise:
             (jpeg() + b"\0\0" + jpeg(), JPEG),
             (jpeg()[:2] + b"\xff" + jpeg()[2:], JPEG),
             (jpeg()[:2] + SEGMENT + jpeg()[2:], JPEG),
+            (jpeg(b"\x12" + SEGMENT + SCAN + b"\x34"), JPEG),
         ],
     )
     def test_whole_file_has_its_type(self, data: bytes, expected: FileType) -> None:

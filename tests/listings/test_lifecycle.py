@@ -147,12 +147,13 @@ class TestUnitsChanged:
         assert names.count("listing.sold_out.v1") == 1
 
     async def test_held_units_leave_the_window_by_job(
-        self, client: httpx.AsyncClient, work: OpenWork, on_sale: Market
+        self, client: httpx.AsyncClient, work: OpenWork, on_sale: Market, drain_jobs: Drain
     ) -> None:
         order = FreezeOrder(on_sale.lot_id, Units(0, 60), HoldReason.DISPUTE, "staff")
         async with work() as unit:
             await register.place_hold(unit, order)
-            await service.units_changed(unit, [on_sale.lot_id])
+            unit.enqueue("listings.refresh_units", {"lot_id": str(on_sale.lot_id)})
+        await drain_jobs()
         assert await window(client) == []
         assert (await shown(client, on_sale))["state"] == "published"
 
@@ -214,7 +215,12 @@ class TestWithdrawListing:
 
 class TestExpireDueListings:
     async def test_listing_ends_with_its_time(
-        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock, on_sale: Market
+        self,
+        client: httpx.AsyncClient,
+        work: OpenWork,
+        clock: FixedClock,
+        on_sale: Market,
+        drain_jobs: Drain,
     ) -> None:
         waiting = await submitted_listing(client, clock, on_sale.seller)
         draft = await client.post(
@@ -224,7 +230,9 @@ class TestExpireDueListings:
             assert await service.expire_due_listings(unit) == 0
         clock.advance(timedelta(days=91))
         async with work() as unit:
-            assert await service.expire_due_listings(unit) == 2
+            unit.enqueue("listings.expire_due", {})
+        assert "listings.expire_due" in await drain_jobs()
+        async with work() as unit:
             assert await service.expire_due_listings(unit) == 0
         states = {
             row["id"]: row["state"]

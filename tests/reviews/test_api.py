@@ -225,13 +225,11 @@ class TestApproveListing:
         assert (answer.status_code, answer.json()["code"]) == (422, "review.finding_unknown")
 
     async def test_withdrawn_listing_cannot_be_approved_and_leaves_the_queue(
-        self, client: httpx.AsyncClient, work: OpenWork, desk: Desk, drain_jobs: Drain
+        self, client: httpx.AsyncClient, desk: Desk, drain_jobs: Drain
     ) -> None:
         await client.post(f"/v1/listings/{desk.listing_id}/withdrawal", headers=desk.seller.headers)
         refused = await decide(client, desk, "approval")
         assert (refused.status_code, refused.json()["code"]) == (409, "listing.not_possible")
-        async with work() as unit:
-            unit.enqueue("reviews.close", {"listing_id": str(parse_id("lst", desk.listing_id))})
         assert "reviews.close" in await drain_jobs()
         case = (await client.get(desk.address, headers=desk.reviewer.headers)).json()
         assert case["review"]["state"] == "lapsed"

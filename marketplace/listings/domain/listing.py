@@ -200,22 +200,19 @@ def require_whole_units(position: SourcePosition, smallest_quantity: int) -> Non
         )
 
 
-def refuse_blocked(findings: tuple[Finding, ...]) -> None:
-    """Refuse a submission that a finding blocks; the problem lists each of them with its cure."""
+def _blocked(findings: tuple[Finding, ...]) -> Conflict:
+    """Make the refusal of a submission that findings block; it lists each of them with its cure."""
     blocking = [row for row in findings if row.outcome is Outcome.BLOCK]
-    if blocking:
-        raise Conflict(
-            "listing.blocked",
-            "These licences cannot be listed: "
-            + "; ".join(row.rule_id for row in blocking)
-            + ". See `errors`.",
-            *(
-                FieldProblem(
-                    f"/findings/{row.code}", f"{finding_text(row)} {cure_text(row)}".strip()
-                )
-                for row in blocking
-            ),
-        )
+    return Conflict(
+        "listing.blocked",
+        "These licences cannot be listed: "
+        + "; ".join(row.rule_id for row in blocking)
+        + ". See `errors`.",
+        *(
+            FieldProblem(f"/findings/{row.code}", f"{finding_text(row)} {cure_text(row)}".strip())
+            for row in blocking
+        ),
+    )
 
 
 def submit(
@@ -233,7 +230,7 @@ def submit(
             "listing.expired", "The listing's end is in the past; change `expires_at` first."
         )
     if not verdict.may_submit:
-        refuse_blocked(submission.findings)
+        raise _blocked(submission.findings)
     require_whole_units(listing.position, listing.terms.smallest_quantity)
     changed = msgspec.structs.replace(
         listing,

@@ -43,6 +43,9 @@ async def attach_evidence(
     """
     file_type = files.recognise(upload.data)
     files.require_agreement(file_type, upload.file_name, upload.declared_type)
+    domain.require_takes_evidence(await load_listing(work, listing_id))
+    # No row is locked while the file travels to the storage, which may be far away.
+    sha256 = await storage.put(upload.data)
     listing = await load_listing(work, listing_id, lock=True)
     domain.require_takes_evidence(listing)
     paper = Evidence(
@@ -53,7 +56,7 @@ async def attach_evidence(
         file_name=upload.file_name,
         media_type=file_type.media_type,
         size_bytes=len(upload.data),
-        sha256=await storage.put(upload.data),
+        sha256=sha256,
         uploaded_at=work.now,
     )
     kept, is_new = await papers.add_evidence(work.connection, paper)
