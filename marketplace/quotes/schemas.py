@@ -1,7 +1,7 @@
 """What the API takes and gives about quotes. Amounts are net minor units unless they say otherwise."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import msgspec
 from msgspec import Meta
@@ -9,24 +9,30 @@ from msgspec import Meta
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import AmountMinor
+from marketplace.kernel.text import END, AmountMinor
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
 from marketplace.quotes.domain.need import Asked
 from marketplace.quotes.domain.quote import Price, Quote, QuoteLine, QuoteState
 from marketplace.quotes.domain.vat import REVERSE_CHARGE_WORDING, Treatment, Vat
 
-QUANTITY_MAX = 100_000
-LINES_MAX = 20
+QUANTITY_MAX: Final = 100_000
+LINES_MAX: Final = 20
 
 Family = Annotated[
     str,
     Meta(
-        pattern="^[a-z0-9_]{1,20}$", examples=["ws_cal"], description="CAL family of the catalogue"
+        pattern=f"^[a-z0-9_]{{1,20}}{END}",
+        examples=["ws_cal"],
+        description="CAL family of the catalogue",
     ),
 ]
 VersionText = Annotated[
     str,
-    Meta(pattern="^[A-Za-z0-9 ]{1,20}$", examples=["2019"], description="Version of the catalogue"),
+    Meta(
+        pattern=f"^[A-Za-z0-9 ]{{1,20}}{END}",
+        examples=["2019"],
+        description="Version of the catalogue",
+    ),
 ]
 LineQuantity = Annotated[
     int, Meta(ge=1, le=QUANTITY_MAX, description="Number of licences", examples=[50])
@@ -135,6 +141,12 @@ class LineOut(msgspec.Struct, frozen=True):
     unit_price: Money
     amount: Money
     reason: ReasonOut | None
+    base_needed: Annotated[
+        ProductOut | None,
+        Meta(
+            description="Base licence (or a newer one) the same user or device needs as well (R11)"
+        ),
+    ]
 
     @classmethod
     def of(cls, line: QuoteLine, currency: str) -> Self:
@@ -149,7 +161,15 @@ class LineOut(msgspec.Struct, frozen=True):
             unit_price=Money(line.unit_price_minor, currency),
             amount=Money(line.amount_minor, currency),
             reason=ReasonOut(line.reason.rule, line.reason.text) if line.reason else None,
+            base_needed=_base_of(line.product),
         )
+
+
+def _base_of(product: Product) -> ProductOut | None:
+    catalogue = load_catalogue()
+    needs = catalogue.family_of(product).needs
+    base = catalogue.find_product(f"{needs}-{product.version}-{product.metric.value}")
+    return ProductOut.of(base) if base else None
 
 
 class VatOut(msgspec.Struct, frozen=True):

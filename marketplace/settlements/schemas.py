@@ -8,14 +8,16 @@ from msgspec import Meta
 
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import AmountMinor, CurrencyCode, ShortText
+from marketplace.kernel.text import END, CurrencyCode
 from marketplace.settlements.domain import BY_STAFF, Payment, PaymentEvidence
 
 
 class AmountIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An amount in minor units."""
 
-    amount_minor: AmountMinor
+    amount_minor: Annotated[
+        int, Meta(ge=0, le=10**15, description="Minor units (cents)", examples=[24990])
+    ]
     currency: CurrencyCode
 
 
@@ -24,8 +26,14 @@ class PaymentRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     amount: AmountIn
     reference: Annotated[
-        ShortText,
-        Meta(description="The bank's own reference, unique", examples=["2026-11-25/0042"]),
+        str,
+        Meta(
+            min_length=1,
+            max_length=140,
+            pattern=f"^[!-~]([ -~]*[!-~])?{END}",
+            description="The bank's own reference, never used twice; visible ASCII, spaces inside",
+            examples=["2026-11-25/0042"],
+        ),
     ]
     received_on: Annotated[date, Meta(description="Value date", examples=["2026-11-25"])]
 
@@ -33,7 +41,7 @@ class PaymentRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """Give the domain value: evidence by staff."""
         return PaymentEvidence(
             source=BY_STAFF,
-            reference=self.reference.strip(),
+            reference=self.reference,
             amount=Money(self.amount.amount_minor, self.amount.currency),
             received_on=self.received_on,
         )

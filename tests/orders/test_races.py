@@ -111,9 +111,10 @@ class TestBuyOneLotTogether:
         await check_shop_window(work, lot, UNITS - sold)
         await audit(work)
 
-    async def test_buyers_of_overlapping_lots_neither_deadlock_nor_oversell(
+    async def test_buyers_of_overlapping_lots_never_oversell(
         self, client: httpx.AsyncClient, work: OpenWork
     ) -> None:
+        """A buyer that plans again while it holds locks may meet another one: then one is told to repeat."""
         lots = [await publish(work, await open_trader(work), 25) for _ in range(4)]
         buyers = [await open_trader(work) for _ in range(16)]
 
@@ -122,7 +123,8 @@ class TestBuyOneLotTogether:
             return "offered" if quote.status_code == 201 else str(quote.json()["code"])
 
         results = await run_attempts(buyers, buy)
-        assert set(results) <= {"offered", "quote.insufficient_supply", "quote.supply_contested"}
+        clean = {"quote.insufficient_supply", "quote.supply_contested", "register.busy"}
+        assert set(results) <= {"offered"} | clean
         async with work() as unit:
             reserved = await unit.connection.scalar(
                 text("SELECT sum(upper(units) - lower(units)) FROM title_active_reservations")
