@@ -4,6 +4,8 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 WORKERS ?= auto
 PYTEST := $(PY) -m pytest
+# Absolute, so that child processes in other folders add to the same measurement.
+export COVERAGE_FILE := $(CURDIR)/var/coverage/data
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test check quick bench migrate lock format bootstrap
@@ -24,8 +26,8 @@ migrate: ## bring the database to the newest revision
 	@$(PY) -m marketplace migrate
 
 test: bootstrap check ## run every check and every test
-	@mkdir -p var/coverage
-	$(PYTEST) -n $(WORKERS) --cov --cov-report=
+	@mkdir -p var/coverage && $(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -n $(WORKERS)
 	@$(PY) .ci/coverage_gate.py
 
 check: bootstrap ## lint, format, types, import contracts, lock files

@@ -1,6 +1,6 @@
 """Branch coverage per room: 100 % where nothing but the rules is in the room, 90 % elsewhere.
 
-Reads the data of the last `pytest --cov` run. Prints a table; fails with the lines that are missing.
+Reads what the last `coverage run -m pytest` left behind. Prints a table; fails with the lines that are missing.
 """
 
 import json

@@ -15,7 +15,7 @@ from typing import Final
 from marketplace.infra.supervisor import HEALTH_PATH, State, answers, read_state
 from tests.support.source import CHECKOUT
 
-START_SECONDS_MAX: Final = 60.0
+START_SECONDS_MAX: Final = 120.0
 STOP_SECONDS_MAX: Final = 40.0
 
 
