@@ -40,7 +40,7 @@ INTERNAL = (
     "title_lock(ARRAY[]::uuid[])",
     "title_settle()",
     "title_group(gen_random_uuid())",
-    "title_free(gen_random_uuid(), gen_random_uuid(), 1, '{}')",
+    "title_free(gen_random_uuid(), gen_random_uuid(), 1, now(), '{}')",
 )
 DENIED = "42501"
 

@@ -1,14 +1,16 @@
 -- Reservations: they freeze units for one buyer until a moment of database time, and end once.
 
 -- Free title intervals of one holder in one lot, lowest first, cut to whole steps counted from unit 0 so that packs
--- are never broken. `p_taken` adds units that are spoken for but not written yet.
-CREATE FUNCTION title_free(p_lot uuid, p_holder uuid, p_step integer, p_taken int4multirange)
+-- are never broken. `p_taken` adds units that are spoken for but not written yet. `p_now` is the moment of the
+-- decision: one call looks at the clock once, or units could run out between two looks.
+CREATE FUNCTION title_free(
+    p_lot uuid, p_holder uuid, p_step integer, p_now timestamptz, p_taken int4multirange)
 RETURNS TABLE (units int4range)
-LANGUAGE sql VOLATILE AS $$
+LANGUAGE sql STABLE AS $$
     WITH taken AS (
         SELECT coalesce(range_agg(b.units), '{}') + p_taken AS units FROM (
             SELECT a.units FROM title_active_reservations a
-             WHERE a.lot_id = p_lot AND a.expires_at > title_now()
+             WHERE a.lot_id = p_lot AND a.expires_at > p_now
             UNION ALL
             SELECT h.units FROM title_holds h WHERE h.lot_id = p_lot
                AND NOT EXISTS (SELECT FROM title_hold_ends n WHERE n.hold_id = h.id)) b)
@@ -83,7 +85,7 @@ BEGIN
     FOR i IN 1 .. cardinality(p_lots) LOOP
         v_missing := p_quantities[i];
         v_picked := '{}';
-        FOR v_span IN SELECT f.units FROM title_free(p_lots[i], p_holders[i], p_steps[i], (
+        FOR v_span IN SELECT f.units FROM title_free(p_lots[i], p_holders[i], p_steps[i], v_now, (
             SELECT coalesce(range_agg(s.units), '{}') FROM unnest(v_lines, v_spans) s(line, units)
              WHERE p_lots[s.line] = p_lots[i])) f
         LOOP
@@ -100,7 +102,7 @@ BEGIN
             RETURN QUERY
             SELECT i, NULL::uuid, p_lots[i], NULL::integer, NULL::integer, p_until,
                    coalesce(sum(upper(f.units) - lower(f.units)), 0)::integer
-              FROM title_free(p_lots[i], p_holders[i], p_steps[i], '{}') f;
+              FROM title_free(p_lots[i], p_holders[i], p_steps[i], v_now, '{}') f;
         END IF;
     END LOOP;
     IF v_short THEN
@@ -125,12 +127,14 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 
 -- Lock the lots of the reservations and give each one's state by database time. A reservation whose time has come
--- is over even if nobody swept it yet.
+-- is over even if nobody swept it yet. The moment is given back with every row: whoever decides, decides by it.
 CREATE FUNCTION title_states(p_reservations uuid[])
 RETURNS TABLE (line bigint, id uuid, lot_id uuid, units int4range, holder_id uuid, buyer_id uuid,
-               expires_at timestamptz, outcome text, deal_id uuid, event_id uuid)
+               expires_at timestamptz, outcome text, deal_id uuid, event_id uuid, looked_at timestamptz)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+    v_now timestamptz;
 BEGIN
     IF (SELECT count(DISTINCT o) FROM unnest(p_reservations) o) <> cardinality(p_reservations)
        OR (SELECT count(*) FROM title_reservations r WHERE r.id = ANY (p_reservations))
@@ -139,10 +143,11 @@ BEGIN
             DETAIL = 'The register has no such reservation.';
     END IF;
     PERFORM title_lock(ARRAY(SELECT DISTINCT r.lot_id FROM title_reservations r WHERE r.id = ANY (p_reservations)));
+    v_now := title_now();
     RETURN QUERY
     SELECT o.line, r.id, r.lot_id, r.units, r.holder_id, r.buyer_id, a.expires_at,
-           coalesce(n.outcome, CASE WHEN a.expires_at > title_now() THEN 'active' ELSE 'expired' END),
-           n.deal_id, n.event_id
+           coalesce(n.outcome, CASE WHEN a.expires_at > v_now THEN 'active' ELSE 'expired' END),
+           n.deal_id, n.event_id, v_now
       FROM unnest(p_reservations) WITH ORDINALITY o(id, line)
       JOIN title_reservations r ON r.id = o.id
       LEFT JOIN title_active_reservations a ON a.reservation_id = r.id
@@ -189,18 +194,17 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     v_state record;
     v_lots uuid[] := '{}';
-    v_now timestamptz;
 BEGIN
     FOR v_state IN SELECT * FROM title_states(p_reservations) LOOP
         PERFORM title_permit(v_state.buyer_id);
         IF v_state.outcome = 'posted' THEN
             PERFORM title_assert_active(v_state.outcome);
         END IF;
-        v_now := title_now();
         DELETE FROM title_active_reservations a WHERE a.reservation_id = v_state.id;
         IF FOUND THEN
             INSERT INTO title_reservation_ends (reservation_id, outcome, ended_at)
-            VALUES (v_state.id, CASE WHEN v_state.expires_at <= v_now THEN 'expired' ELSE 'voided' END, v_now);
+            VALUES (v_state.id, CASE v_state.outcome WHEN 'active' THEN 'voided' ELSE 'expired' END,
+                    v_state.looked_at);
             v_lots := v_lots || v_state.lot_id;
         END IF;
     END LOOP;
@@ -234,6 +238,6 @@ CREATE FUNCTION title_available(p_lots uuid[], p_holder uuid) RETURNS TABLE (lot
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT l.id, coalesce(sum(upper(f.units) - lower(f.units)), 0)::integer
       FROM title_lots l
-      LEFT JOIN LATERAL title_free(l.id, coalesce(p_holder, l.opened_by), 1, '{}') f ON true
+      LEFT JOIN LATERAL title_free(l.id, coalesce(p_holder, l.opened_by), 1, title_now(), '{}') f ON true
      WHERE l.id = ANY (p_lots) GROUP BY l.id
 $$;

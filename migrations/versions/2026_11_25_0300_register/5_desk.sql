@@ -88,8 +88,8 @@ BEGIN
             v_holding := title_move(p_bodies[3 * v_line + 3], 'transfer', v_state.units, p_buyer);
             SELECT h.created_by INTO STRICT v_event FROM title_holdings h WHERE h.id = v_holding;
             DELETE FROM title_active_reservations a WHERE a.reservation_id = v_state.id;
-            INSERT INTO title_reservation_ends (reservation_id, outcome, event_id, deal_id)
-            VALUES (v_state.id, 'posted', v_event, p_deal);
+            INSERT INTO title_reservation_ends (reservation_id, outcome, event_id, deal_id, ended_at)
+            VALUES (v_state.id, 'posted', v_event, p_deal, v_state.looked_at);
             v_line := v_line + 1;
         END LOOP;
         PERFORM title_finish(p_bodies, p_secrets);
