@@ -41,7 +41,6 @@ from marketplace.licensing.programmes import find_programme
 from marketplace.licensing.zones import zone_of
 from marketplace.listings import service as listings
 from marketplace.orders import service as orders
-from marketplace.orders.domain import Order
 from marketplace.parties import service as parties
 from marketplace.parties.domain import Company
 from marketplace.register import service as register
@@ -69,13 +68,14 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
     Runs after each payment and each declaration; whichever comes last completes the order, and only once.
     """
     order = await orders.load_order(work, order_id, lock=True)
-    operator = await parties.operator(work)
-    known = await _companies_of(work, order)
-    posted = await transfers.post_order(work, order, known, operator)
-    if not posted:
+    ready = await transfers.ready_transfers(work, order)
+    if not ready:
         return ()
+    takes_part = {order.buyer_id, *(transfer.seller_id for transfer in ready)}
+    known, operator = await parties.load_companies_and_operator(work, takes_part)
+    posted = await transfers.post_order(work, order, ready, known, operator)
     titled = [await _with_chains(work, item) for item in posted]
-    everyone = await _everyone(work, titled, {**known, operator.id: operator})
+    everyone = await _everyone(work, titled, known)
     issued = tuple([await _issue(work, item, everyone, public_url) for item in titled])
     await store.insert_certificates(work.connection, issued)
     await listings.units_changed(work, [certificate.lot_id for certificate in issued])
@@ -86,11 +86,6 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
             "certificate.issued", certificate_id=str(certificate.id), number=certificate.number
         )
     return issued
-
-
-async def _companies_of(work: Work, order: Order) -> dict[UUID, Company]:
-    ids = {order.buyer_id, *(line.seller_id for line in order.lines)}
-    return await parties.load_companies(work, sorted(ids))
 
 
 async def _with_chains(work: Work, item: PostedTransfer) -> Posted:

@@ -1,6 +1,6 @@
 """Use cases of moving licences: prepare, declare, post all of an order at once, or void."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -90,16 +90,25 @@ async def sign_declaration(work: Work, transfer_id: UUID, signing: Signing) -> T
     return declared
 
 
+async def ready_transfers(work: Work, order: Order) -> tuple[Transfer, ...]:
+    """Lock and give the transfers of an order that can be posted; nothing while payment or a declaration is missing."""
+    if order.state is not OrderState.PAID:
+        return ()
+    pending = await store.select_of_order(work.connection, order.id, lock=True)
+    return pending if is_ready(pending, order) else ()
+
+
 async def post_order(
-    work: Work, order: Order, companies: Mapping[UUID, Company], operator: Company
+    work: Work,
+    order: Order,
+    pending: Sequence[Transfer],
+    companies: Mapping[UUID, Company],
+    operator: Company,
 ) -> tuple[PostedTransfer, ...]:
-    """Move the title of all transfers of a paid order, if every seller has declared; else give nothing.
+    """Move the title of all transfers of an order: `pending` is what `ready_transfers` gave.
 
     The caller holds the lock of the order, so two jobs can never post it twice.
     """
-    pending = await store.select_of_order(work.connection, order.id, lock=True)
-    if not is_ready(pending, order):
-        return ()
     deal = Deal(
         id=order.id,
         operator=title_party(operator),

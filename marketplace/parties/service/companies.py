@@ -75,10 +75,7 @@ async def operator(work: Work) -> Company:
     """Give the operator's company, the other side of every trade."""
     found = await store.find_operator(work.connection)
     if found is None:
-        raise Unavailable(
-            "operator.missing",
-            "This installation has no operator yet: create the first staff account to make it.",
-        )
+        raise _no_operator()
     return found
 
 
@@ -94,6 +91,21 @@ async def load_companies(work: Work, company_ids: Collection[UUID]) -> dict[UUID
     """Give those of the companies that the caller may see, by id."""
     found = await store.find_companies(work.connection, company_ids)
     return {company.id: company for company in found}
+
+
+async def load_companies_and_operator(
+    work: Work, company_ids: Collection[UUID]
+) -> tuple[dict[UUID, Company], Company]:
+    """Give the companies the caller may see, and the operator, which is the other side of each of their contracts.
+
+    Raises:
+        Unavailable: this installation has no operator yet.
+    """
+    found = await store.find_companies_and_operator(work.connection, company_ids)
+    desk = next((company for company in found if company.kind is CompanyKind.OPERATOR), None)
+    if desk is None:
+        raise _no_operator()
+    return {company.id: company for company in found}, desk
 
 
 async def list_companies(
@@ -187,6 +199,13 @@ async def _record(work: Work, company_id: UUID, decision: Decision, reason: str)
         decided_at=work.now,
     )
     await store.insert_verification(work.connection, entry)
+
+
+def _no_operator() -> Unavailable:
+    return Unavailable(
+        "operator.missing",
+        "This installation has no operator yet: create the first staff account to make it.",
+    )
 
 
 def _unknown() -> NotFound:

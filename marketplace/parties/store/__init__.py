@@ -2,6 +2,7 @@
 
 from marketplace.parties.store.companies import (
     find_companies,
+    find_companies_and_operator,
     find_company,
     find_operator,
     insert_company,
@@ -47,6 +48,7 @@ __all__ = [
     "end_member_sessions",
     "end_session",
     "find_companies",
+    "find_companies_and_operator",
     "find_company",
     "find_covering_grant",
     "find_grant",

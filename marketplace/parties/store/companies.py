@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, insert, select, update
+from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from marketplace.infra.db import newest_first
@@ -18,6 +18,12 @@ _COMPANY: Final = select(companies).where(companies.c.id == bindparam("company_i
 _LOCK_COMPANY: Final = _COMPANY.with_for_update(key_share=True)
 _COMPANIES: Final = select(companies).where(
     companies.c.id == any_(bindparam("company_ids", type_=ARRAY(Uuid)))
+)
+_COMPANIES_AND_OPERATOR: Final = select(companies).where(
+    or_(
+        companies.c.id == any_(bindparam("company_ids", type_=ARRAY(Uuid))),
+        companies.c.kind == CompanyKind.OPERATOR.value,
+    )
 )
 _OPERATOR: Final = select(companies).where(companies.c.kind == CompanyKind.OPERATOR.value)
 
@@ -39,6 +45,14 @@ async def find_companies(
 ) -> list[Company]:
     """Read those of the companies that the caller may see."""
     rows = await connection.execute(_COMPANIES, {"company_ids": list(company_ids)})
+    return [_company(row) for row in rows]
+
+
+async def find_companies_and_operator(
+    connection: AsyncConnection, company_ids: Collection[UUID]
+) -> list[Company]:
+    """Read companies and the operator, the other side of every contract, in one round trip."""
+    rows = await connection.execute(_COMPANIES_AND_OPERATOR, {"company_ids": list(company_ids)})
     return [_company(row) for row in rows]
 
 
