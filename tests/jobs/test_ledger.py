@@ -75,6 +75,44 @@ class TestInsert:
             assert not connection.in_transaction()
 
 
+class TestEnqueue:
+    """`Work.enqueue` and `insert_jobs` are two ways to one row; both keep its promises."""
+
+    async def test_row_is_as_asked_and_commits_with_the_work(
+        self, ledger: Ledger, work_source: WorkSource
+    ) -> None:
+        later = datetime.now(UTC) + timedelta(hours=1)
+        async with work_source.begin("req_a", system_principal("tests")) as work:
+            work.enqueue("a.b", {"x_id": "1"}, queue="light", run_at=later, dedup_key="once")
+            work.enqueue("a.b", {"x_id": "2"}, dedup_key="once")
+            work.enqueue("c.d", {})
+
+        async with ledger.engine.connect() as connection:
+            found = await list_jobs(connection, JobState.READY, Window())
+        assert [(job.actor, job.queue, job.trace) for job in found] == [
+            ("c.d", "default", "req_a"),
+            ("a.b", "light", "req_a"),
+        ]
+        assert (found[1].args, found[1].run_at, found[1].dedup_key) == (
+            {"x_id": "1"},
+            later,
+            "once",
+        )
+
+    async def test_job_of_a_failed_work_is_not_there(
+        self, ledger: Ledger, work_source: WorkSource
+    ) -> None:
+        async def refused() -> None:
+            async with work_source.begin("t", system_principal("tests")) as work:
+                work.enqueue("a.b", {})
+                raise NotFound("a.b", "No.")
+
+        with pytest.raises(NotFound):
+            await refused()
+
+        assert await ledger.states() == {}
+
+
 class TestDelivery:
     async def test_claim_takes_due_jobs_of_its_queue_oldest_first(
         self, ledger: Ledger, driver: Connection

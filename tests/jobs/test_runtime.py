@@ -5,9 +5,15 @@ from uuid import uuid4
 
 import pytest
 
+from marketplace.infra.clock import SystemClock
+from marketplace.infra.db import make_engine
 from marketplace.infra.jobs.ledger import JobState
+from marketplace.infra.settings import Settings
 from marketplace.infra.storage import ContentStorage
-from tests.jobs.conftest import Ledger
+from marketplace.infra.work import SilentDoorbell, WorkSource
+from tests.jobs.conftest import Ledger, NoRenderer
+from tests.support.clock import CountingIds
+from workers.registration import Actors, Tools
 from workers.runtime import LEASE_MARGIN_SECONDS, Outcome, Runtime
 
 
@@ -179,6 +185,21 @@ class TestFailure:
         assert outcome == Outcome.RETRIED
         assert job.last_error == "TimeoutError: ran longer than its limit of 1 s"
         assert await ledger.effects() == {}
+
+
+class TestDatabaseAway:
+    async def test_job_that_could_not_start_is_left_to_its_lease(
+        self, actors: Actors, settings: Settings, storage: ContentStorage, ids: CountingIds
+    ) -> None:
+        nowhere = make_engine("postgresql://nobody@/nowhere?host=/nonexistent", 1)
+        source = WorkSource(nowhere, SystemClock(), ids, {}, SilentDoorbell())
+        tools = Tools(settings=settings, storage=storage, renderer=NoRenderer())
+        runtime = Runtime(source, actors, tools, "test:1")
+
+        outcome = await runtime.run("probe.count", ids.uuid7())
+
+        await nowhere.dispose()
+        assert outcome == Outcome.UNRECORDED
 
 
 class TestOutward:
