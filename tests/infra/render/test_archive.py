@@ -67,10 +67,13 @@ class TestArchivePaper:
         self, pool: RenderPool, tmp_path: Path
     ) -> None:
         view = certificate_view()
-        views = [view, mask_buyer(view), mask_first_acquirer(view), long_chain(12)]
+        papers = {
+            "en": [view, mask_first_acquirer(long_chain(12))],
+            "de": [view, mask_buyer(view)],
+        }
         files = []
-        for place, each in enumerate(views):
-            for language in CERTIFICATE.languages:
+        for language, views in papers.items():
+            for place, each in enumerate(views):
                 pdf = await pool.render(CERTIFICATE.name, CERTIFICATE.version, language, each)
                 files.append(tmp_path / f"{place}-{language}.pdf")
                 files[-1].write_bytes(pdf)

