@@ -18,6 +18,7 @@ from marketplace.parties.domain import (
     Grant,
     KeyState,
     Member,
+    NewMember,
     Role,
     StaffRole,
 )
@@ -119,6 +120,28 @@ class TestRoles:
 
     def test_email_has_one_form(self) -> None:
         assert domain.normal_email("  Ines@NordLicht.Example ") == "ines@nordlicht.example"
+
+
+class TestNewMember:
+    NEW = NewMember(name="Ines", email="ines@nordlicht.example", password="p" * 12)
+
+    def test_with_address_and_password_is_accepted(self) -> None:
+        domain.check_new_member(self.NEW)
+        domain.check_new_member(msgspec.structs.replace(self.NEW, password="p" * 128))
+
+    @pytest.mark.parametrize(
+        "email", ["", "ines", "@nordlicht.example", "ines@", "i@n@x", "in es@nordlicht.example"]
+    )
+    def test_without_an_address_is_refused(self, email: str) -> None:
+        with pytest.raises(Malformed) as refused:
+            domain.check_new_member(msgspec.structs.replace(self.NEW, email=email))
+        assert refused.value.code == "member.email_invalid"
+
+    @pytest.mark.parametrize("password", ["", "p" * 11, "p" * 129])
+    def test_with_a_password_of_wrong_length_is_refused(self, password: str) -> None:
+        with pytest.raises(Malformed) as refused:
+            domain.check_new_member(msgspec.structs.replace(self.NEW, password=password))
+        assert refused.value.code == "password.length"
 
 
 class TestLastOwner:

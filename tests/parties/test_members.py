@@ -3,11 +3,12 @@
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from marketplace.kernel.errors import Conflict
+from marketplace.kernel.errors import Conflict, Malformed
 from marketplace.kernel.ids import format_id
 from marketplace.parties import service
 from marketplace.parties.domain import NewMember
@@ -250,3 +251,11 @@ class TestCreateStaff:
             async with work() as opened:
                 await service.create_staff(opened, self.NEW_STAFF)
         assert refused.value.code == "operator.missing"
+
+    async def test_empty_password_from_the_command_line_is_refused(self, work: OpenWork) -> None:
+        empty = msgspec.structs.replace(self.NEW_STAFF, password="")
+        async with work() as opened:
+            await make_operator(opened)
+            with pytest.raises(Malformed) as refused:
+                await service.create_staff(opened, empty)
+        assert refused.value.code == "password.length"

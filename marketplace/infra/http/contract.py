@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, Contact, SecurityScheme, Tag
 
 from marketplace.infra.access import Access
 from marketplace.infra.http.problems import MEDIA_TYPE, TITLES
+from marketplace.infra.http.shapes import use_exact_shapes
 
 TAGS: Final = (
     ("companies", "Who trades here: companies, members, API keys, grants to partners"),
@@ -83,8 +84,9 @@ def openapi_config() -> OpenAPIConfig:
 def describe(app: Litestar) -> dict[str, Any]:
     """Give the complete OpenAPI document of the application as plain data."""
     document: dict[str, Any] = app.openapi_schema.to_schema()
-    document["components"].setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     handlers = _handlers(app)
+    use_exact_shapes(document, handlers)
+    document["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     for path, item in tuple(document["paths"].items()):
         for operation in item.values():
             handler = handlers[operation["operationId"]]
@@ -117,11 +119,11 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         statuses |= {401, 409}
     if any(parameter.get("in") == "path" for parameter in operation.get("parameters", ())):
         statuses |= {404}
-    if any(
-        parameter.get("in") == "header" and parameter["name"].lower() == "if-match"
-        for parameter in operation.get("parameters", ())
-    ):
-        statuses |= {412, 428}
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "header" and parameter["name"].lower() == "if-match":
+            statuses |= {412, 428}
+            # Optional only for the framework, so that its absence is 428 and not 422.
+            parameter |= {"required": True, "schema": {"type": "string", "maxLength": 100}}
     statuses |= set(handler.opt.get("refusals", ()))
     if "POST" in handler.http_methods:
         operation.setdefault("parameters", []).append(_idempotency_parameter())
@@ -168,9 +170,9 @@ def _idempotency_parameter() -> dict[str, Any]:
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "description": "Same key and same request give the same answer again (kept at least 24 h).",
+        "description": "Same key and same request give the same answer again (kept at least 24 h); a new UUID is a"
+        " good key.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "example": "b0d4c7a2-7c3e-4d0e-9c5e-6f1b0a4e2f10",
     }
 
 

@@ -30,6 +30,7 @@ from marketplace.parties.domain.keys import (
     rotate_key,
 )
 from marketplace.parties.domain.people import (
+    PASSWORD_LENGTHS,
     SCOPES_OF_ROLE,
     SESSION_LIFE,
     Member,
@@ -37,6 +38,8 @@ from marketplace.parties.domain.people import (
     Role,
     Session,
     StaffRole,
+    check_new_member,
+    check_password_length,
     check_roles,
     normal_email,
     require_keeper,
@@ -46,6 +49,7 @@ from marketplace.parties.domain.people import (
 __all__ = [
     "GRANT_LIFE_MAX",
     "KEY_LIFE_MAX",
+    "PASSWORD_LENGTHS",
     "ROTATION_OVERLAP",
     "ROTATION_OVERLAP_MAX",
     "SCOPES_OF_ROLE",
@@ -67,6 +71,8 @@ __all__ = [
     "change",
     "check_facts",
     "check_key_scopes",
+    "check_new_member",
+    "check_password_length",
     "check_roles",
     "check_until",
     "check_vat_id",

@@ -13,6 +13,7 @@ from marketplace.parties.domain.companies import CompanyKind
 
 SESSION_LIFE: Final = timedelta(hours=12)
 """A working day; afterwards the password is asked again."""
+PASSWORD_LENGTHS: Final = range(12, 129)
 
 
 class Role(StrEnum):
@@ -90,6 +91,22 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 def normal_email(text: str) -> str:
     """Give the one form of an e-mail address that is stored and looked for."""
     return text.strip().lower()
+
+
+def check_new_member(new: NewMember) -> None:
+    """Refuse an address or a first password that nobody could use; the command line has no schema in front."""
+    name, at_sign, host = new.email.strip().partition("@")
+    if not (name and at_sign and host) or "@" in host or any(map(str.isspace, new.email.strip())):
+        detail = "Give an e-mail address such as it@nordlicht.example."
+        raise Malformed("member.email_invalid", detail, FieldProblem("/email", detail))
+    check_password_length(new.password)
+
+
+def check_password_length(password: str) -> None:
+    """Refuse a password that is easy to guess or needlessly long (argon2 has to read all of it)."""
+    if len(password) not in PASSWORD_LENGTHS:
+        detail = f"A password has {PASSWORD_LENGTHS[0]} to {PASSWORD_LENGTHS[-1]} characters."
+        raise Malformed("password.length", detail, FieldProblem("/password", detail))
 
 
 def check_roles(kind: CompanyKind, roles: Collection[str]) -> frozenset[str]:

@@ -8,15 +8,15 @@ from msgspec import Meta
 
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.text import PRINTABLE, EmailText, ShortText
-from marketplace.parties.domain import Member, NewMember
+from marketplace.parties.domain import PASSWORD_LENGTHS, Member, NewMember
 
 RoleName = Literal["owner", "trader", "signatory", "viewer", "reviewer", "finance", "admin"]
 
 Password = Annotated[
     str,
     Meta(
-        min_length=12,
-        max_length=128,
+        min_length=PASSWORD_LENGTHS[0],
+        max_length=PASSWORD_LENGTHS[-1],
         pattern=PRINTABLE,
         description="12 to 128 characters; a sentence is easier to keep than a riddle",
         examples=["correct horse battery staple"],

@@ -37,6 +37,7 @@ async def create_staff(work: Work, new: NewMember) -> Member:
 
 async def add_to_company(work: Work, company: Company, new: NewMember) -> Member:
     """Store a new member of a company; raise `Conflict("member.email_taken")`."""
+    domain.check_new_member(new)
     member = Member(
         id=work.new_id(),
         company_id=company.id,
@@ -104,6 +105,7 @@ async def remove_member(work: Work, member_id: UUID, if_match: str | None) -> No
 
 async def change_password(work: Work, present: str, new: str) -> None:
     """Let a person change the own password; the person's other sessions end."""
+    domain.check_password_length(new)
     member_id = work.principal.member_id
     login = await store.find_login(work.connection, member_id) if member_id else None
     if login is None or not await check_password(login.password_hash, present):
