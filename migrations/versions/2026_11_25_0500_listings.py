@@ -73,20 +73,34 @@ CREATE TRIGGER listing_evidence_only_grow BEFORE UPDATE OR DELETE ON listing_evi
 """
 
 # Called inside a buyer's purchase, which may not see the seller's row: it may tell the register's
-# numbers and no more. `p_left` are units the seller still holds, reserved ones included; without
-# any the listing is sold out.
+# numbers and no more. `p_left` are units the seller still holds, reserved ones included; without any
+# the listing is sold out. Rows are locked in order of id, so that two purchases or a purchase and the
+# nightly valuation cannot wait for each other. `returned`: the listing had ended, and units that were
+# promised then are free now.
 UNITS_CHANGED = """
-CREATE FUNCTION listing_units_changed(p_lots uuid[], p_free integer[], p_left integer[], p_now timestamptz)
-RETURNS TABLE (listing_id uuid, sold_out boolean)
+CREATE FUNCTION listing_units_changed(
+    p_lots uuid[], p_free integer[], p_left integer[], p_now timestamptz)
+RETURNS TABLE (listing_id uuid, became text)
 LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    UPDATE listings l
-        SET available_quantity = least(u.free, l.offered), version = l.version + 1, changed_at = p_now,
-            state = CASE WHEN u.left_over = 0 THEN 'sold_out' ELSE l.state END,
-            ended_at = CASE WHEN u.left_over = 0 THEN p_now ELSE l.ended_at END
-        FROM unnest(p_lots, p_free, p_left) AS u (lot, free, left_over)
-        WHERE l.lot_id = u.lot AND l.state = 'published'
-            AND (l.available_quantity <> least(u.free, l.offered) OR u.left_over = 0)
-        RETURNING l.id, l.state = 'sold_out'
+    WITH told AS (
+        SELECT l.id, l.state, least(u.free, l.offered) AS free, u.left_over
+            FROM listings l JOIN unnest(p_lots, p_free, p_left) AS u (lot, free, left_over)
+                ON l.lot_id = u.lot
+            WHERE l.state IN ('published', 'withdrawn', 'expired')
+            ORDER BY l.id FOR NO KEY UPDATE OF l
+    ), changed AS (
+        UPDATE listings l
+            SET available_quantity = t.free, version = l.version + 1, changed_at = p_now,
+                state = CASE WHEN t.left_over = 0 THEN 'sold_out' ELSE l.state END,
+                ended_at = CASE WHEN t.left_over = 0 THEN p_now ELSE l.ended_at END
+            FROM told t
+            WHERE l.id = t.id AND t.state = 'published'
+                AND (l.available_quantity <> t.free OR t.left_over = 0)
+            RETURNING l.id, l.state
+    )
+    SELECT id, state FROM changed WHERE state = 'sold_out'
+    UNION ALL
+    SELECT id, 'returned' FROM told WHERE state <> 'published' AND free > 0
 $$;
 REVOKE ALL ON FUNCTION listing_units_changed(uuid[], integer[], integer[], timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION listing_units_changed(uuid[], integer[], integer[], timestamptz) TO cession_app;

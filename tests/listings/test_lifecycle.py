@@ -1,5 +1,6 @@
 """A published listing follows the register, the clock and the nightly valuation."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from marketplace.kernel.errors import DomainError
 from marketplace.kernel.ids import parse_id
 from marketplace.listings import service
 from marketplace.register import service as register
@@ -204,6 +206,57 @@ class TestWithdrawListing:
         assert owners == {on_sale.buyer.company.id: 25, None: 35}
         assert (await shown(client, on_sale))["state"] == "withdrawn"
 
+    async def test_units_that_a_buyer_lets_go_are_taken_back_too(
+        self,
+        client: httpx.AsyncClient,
+        work: OpenWork,
+        clock: FixedClock,
+        on_sale: Market,
+        drain_jobs: Drain,
+    ) -> None:
+        reservation = await reserve(work, clock, on_sale, 25)
+        await client.post(
+            f"/v1/listings/{on_sale.listing['id']}/withdrawal", headers=on_sale.seller.headers
+        )
+        async with work(on_sale.buyer.principal) as unit:
+            await register.release_reservations(unit, [reservation.id])
+            await service.units_changed(unit, [on_sale.lot_id])
+        assert "listings.take_back" in await drain_jobs()
+        async with work() as unit:
+            await service.take_back_units(unit, on_sale.id)
+            title = await register.lot_title(unit, on_sale.lot_id)
+            listing = await service.load_listing(unit, on_sale.id)
+        assert {row.kind for row in title.holdings} == {"r"}
+        assert (listing.committed, listing.state.value) == (0, "withdrawn")
+
+    async def test_withdrawal_amid_buyers_loses_and_doubles_nothing(
+        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock, on_sale: Market
+    ) -> None:
+        async def buy() -> int:
+            try:
+                await reserve(work, clock, on_sale, 5)
+            except DomainError:
+                return 0
+            return 5
+
+        async def withdraw() -> int:
+            address = f"/v1/listings/{on_sale.listing['id']}/withdrawal"
+            while True:
+                answer = await client.post(address, headers=on_sale.seller.headers)
+                if answer.status_code != 423:
+                    return answer.status_code
+                await asyncio.sleep(0.01)
+
+        *bought, status = await asyncio.gather(*(buy() for _ in range(10)), withdraw())
+        assert status == 200
+        async with work() as unit:
+            title = await register.lot_title(unit, on_sale.lot_id)
+            listing = await service.load_listing(unit, on_sale.id)
+        retired = sum(row.units.size for row in title.holdings if row.kind == "r")
+        assert title.is_whole
+        assert retired + sum(bought) == 60
+        assert (listing.available, listing.committed) == (0, sum(bought))
+
     async def test_ended_listing_cannot_be_withdrawn(
         self, client: httpx.AsyncClient, on_sale: Market
     ) -> None:
@@ -231,9 +284,10 @@ class TestExpireDueListings:
         clock.advance(timedelta(days=91))
         async with work() as unit:
             unit.enqueue("listings.expire_due", {})
-        assert "listings.expire_due" in await drain_jobs()
+        assert (await drain_jobs()).count("listings.expire") == 2
         async with work() as unit:
             assert await service.expire_due_listings(unit) == 0
+            await service.expire_listing(unit, on_sale.id)
         states = {
             row["id"]: row["state"]
             for row in (await client.get("/v1/listings", headers=on_sale.seller.headers)).json()[

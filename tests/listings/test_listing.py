@@ -194,6 +194,17 @@ class TestEnding:
         changed, _ = domain.withdraw(make_listing(State.PUBLISHED), 45, NOW)
         assert (changed.committed, changed.available, changed.ended_at) == (15, 0, NOW)
 
+    def test_units_that_come_back_later_are_freed_then(self) -> None:
+        ended, _ = domain.withdraw(make_listing(State.PUBLISHED), 45, NOW)
+        later = domain.give_back(ended, 15, NOW)
+        assert (later.committed, later.version) == (0, ended.version + 1)
+
+    @pytest.mark.parametrize("state", State)
+    def test_clock_ends_what_is_open_and_over(self, state: State) -> None:
+        over = make_listing(state, terms=make_terms(expires_at=NOW))
+        assert domain.is_due(over, NOW) == (state in TRANSITIONS["expire"][0])
+        assert not domain.is_due(make_listing(state), NOW)
+
     def test_unpublished_listing_frees_its_whole_position(self) -> None:
         changed, _ = domain.expire(make_listing(State.SUBMITTED), 0, NOW)
         assert changed.committed == 0

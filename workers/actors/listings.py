@@ -12,8 +12,20 @@ _FIRST: Final = UUID(int=0)
 
 @effect("listings.expire_due", Limits(queue="default"))
 async def expire_due(work: Work) -> None:
-    """End listings whose time is over."""
+    """Find listings whose time is over."""
     await service.expire_due_listings(work)
+
+
+@effect("listings.expire", Limits(queue="light"))
+async def expire(work: Work, listing_id: UUID) -> None:
+    """End a listing whose time is over."""
+    await service.expire_listing(work, listing_id)
+
+
+@effect("listings.take_back", Limits(queue="light"))
+async def take_back(work: Work, listing_id: UUID) -> None:
+    """Take units of an ended listing out of the register that a buyer has let go."""
+    await service.take_back_units(work, listing_id)
 
 
 @effect("listings.refresh_units", Limits(queue="light"))

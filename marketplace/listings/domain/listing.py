@@ -39,6 +39,8 @@ class State(StrEnum):
 
 
 EDITABLE: Final = frozenset({State.DRAFT, State.CHANGES_REQUESTED})
+ENDED_EARLY: Final = frozenset({State.WITHDRAWN, State.EXPIRED})
+"""Ended while the seller still held units."""
 TAKES_EVIDENCE: Final = EDITABLE | {State.SUBMITTED}
 
 TRANSITIONS: Final[dict[str, tuple[frozenset[State], State]]] = {
@@ -284,6 +286,17 @@ def expire(listing: Listing, returned: int, now: datetime) -> tuple[Listing, Eve
     """End a listing whose time is over; `returned` as in `withdraw`."""
     changed = _end(listing, "expire", returned, now)
     return changed, events.ListingExpired(listing_id=listing.id)
+
+
+def is_due(listing: Listing, now: datetime) -> bool:
+    """Tell whether the clock must end the listing."""
+    return listing.state in TRANSITIONS["expire"][0] and listing.terms.expires_at <= now
+
+
+def give_back(listing: Listing, returned: int, now: datetime) -> Listing:
+    """Free more of the position of a listing that has ended: its buyer let the reservation lapse."""
+    changed = msgspec.structs.replace(listing, committed=listing.committed - returned)
+    return _touched(changed, now)
 
 
 def _end(listing: Listing, command: str, returned: int, now: datetime) -> Listing:

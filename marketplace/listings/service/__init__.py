@@ -26,12 +26,14 @@ from marketplace.listings.service.selling import (
     check_listing,
     end_listing,
     expire_due_listings,
+    expire_listing,
     list_listings,
     load_listing,
     load_listings,
     post_listing,
     revalue_listings,
     submit_listing,
+    take_back_units,
     withdraw_listing,
 )
 
@@ -43,6 +45,7 @@ __all__ = [
     "check_listing",
     "end_listing",
     "expire_due_listings",
+    "expire_listing",
     "findings_of",
     "list_evidence",
     "list_listings",
@@ -60,6 +63,7 @@ __all__ = [
     "send_back_listing",
     "show_catalogue_listing",
     "submit_listing",
+    "take_back_units",
     "units_changed",
     "withdraw_listing",
 ]

@@ -40,9 +40,14 @@ async def units_changed(work: Work, lot_ids: Sequence[UUID]) -> None:
     emptied = [lot_id for lot_id, units in free.items() if units == 0]
     left = await _units_left(work, emptied) if emptied else {}
     units = {lot_id: (count, left.get(lot_id, count)) for lot_id, count in free.items()}
-    for listing_id in await market.set_units(work.connection, units, work.now):
-        work.announce(ListingSoldOut(listing_id=listing_id))
-        log.info("listing.sold_out", listing_id=str(listing_id))
+    for listing_id, became in await market.set_units(work.connection, units, work.now):
+        if became == "sold_out":
+            work.announce(ListingSoldOut(listing_id=listing_id))
+            log.info("listing.sold_out", listing_id=str(listing_id))
+        else:
+            # A quote that had reserved units of an ended listing lapsed: not the buyer's
+            # transaction's business.
+            work.enqueue("listings.take_back", {"listing_id": str(listing_id)}, queue="light")
 
 
 async def _units_left(work: Work, lot_ids: Sequence[UUID]) -> dict[UUID, int]:

@@ -211,13 +211,49 @@ async def end_listing(work: Work, seen: Listing, command: str) -> Listing:
 
 
 async def expire_due_listings(work: Work) -> int:
-    """End listings whose time is over; give how many. Called by the clock."""
+    """Have listings ended whose time is over, each in a job of its own; give how many. Called by the clock.
+
+    One transaction for many would lock their lots in an order of its own, and purchases lock them
+    in another.
+    """
     due = await selling.due_ids(work.connection, work.now, EXPIRE_BATCH)
     for listing_id in due:
-        seen = await load_listing(work, listing_id)
-        if seen.state in (State.SUBMITTED, State.PUBLISHED):
-            await end_listing(work, seen, "expire")
+        work.enqueue(
+            "listings.expire",
+            {"listing_id": str(listing_id)},
+            queue="light",
+            dedup_key=f"listings.expire:{listing_id}",
+        )
     return len(due)
+
+
+async def expire_listing(work: Work, listing_id: UUID) -> None:
+    """End a listing whose time is over; one that has ended otherwise meanwhile stays as it is.
+
+    Raises:
+        NotFound.
+        Locked: a buyer reserved units this very moment; the job tries again.
+    """
+    seen = await load_listing(work, listing_id)
+    if domain.is_due(seen, work.now):
+        await end_listing(work, seen, "expire")
+
+
+async def take_back_units(work: Work, listing_id: UUID) -> None:
+    """Surrender units of an ended listing that were promised when it ended and are free now.
+
+    Raises:
+        NotFound.
+        Locked: as `expire_listing`.
+    """
+    seen = await load_listing(work, listing_id)
+    if seen.lot_id is None or seen.state not in domain.ENDED_EARLY:
+        return
+    returned = await _surrender_free_units(work, seen, seen.lot_id)
+    if returned:
+        found = await load_listing(work, listing_id, lock=True)
+        await selling.save(work.connection, domain.give_back(found, returned, work.now))
+        log.info("listing.units_taken_back", listing_id=str(listing_id), units=returned)
 
 
 def _value_of(product: Product, on: date) -> ValueRange | None:
@@ -231,11 +267,9 @@ async def revalue_listings(work: Work, after: UUID, batch_size: int = REVALUE_BA
     if not batch:
         return
     today = work.now.date()
-    catalogue = load_catalogue()
-    for key in sorted({key for _, key in batch}):
-        same = [listing_id for listing_id, row_key in batch if row_key == key]
-        value = _value_of(catalogue.product(key), today)
-        await selling.set_value(work.connection, same, value)
+    products = [load_catalogue().product(key) for key in sorted({key for _, key in batch})]
+    values = {product: _value_of(product, today) for product in products}
+    await selling.set_values(work.connection, after, batch[-1][0], values)
     log.info("listings.revalued", listings=len(batch))
     if len(batch) == batch_size:
         work.enqueue("listings.revalue_on", {"after": str(batch[-1][0])})
@@ -245,16 +279,14 @@ async def _surrender_free_units(work: Work, listing: Listing, lot_id: UUID) -> i
     """Retire what nobody has reserved, so that the same licences can be listed again without being titled twice."""
     seller = await parties.load_company(work, listing.company_id)
     holder = Party(seller.id, seller.legal_name, seller.register_number, seller.country)
-    returned = 0
-    async with work.elevated(
-        "the free units of a lot show only beside other companies' reservations"
-    ):
+    async with work.elevated("the free units of a lot show only beside others' reservations"):
         title = await register.lot_title(work, lot_id)
-        own = [row.units for row in title.holdings if row.party_id == seller.id]
-        frozen = [row.units for row in title.holds if row.lifted_at is None]
-        for units in free_units(own, [*title.reserved, *frozen]):
-            await register.retire_units(
-                work, Retirement(lot_id, units, holder, "listing ended: licences taken back")
-            )
-            returned += units.size
+    own = [row.units for row in title.holdings if row.party_id == seller.id]
+    frozen = [row.units for row in title.holds if row.lifted_at is None]
+    returned = 0
+    for units in free_units(own, [*title.reserved, *frozen]):
+        await register.retire_units(
+            work, Retirement(lot_id, units, holder, "listing ended: licences taken back")
+        )
+        returned += units.size
     return returned

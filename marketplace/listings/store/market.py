@@ -28,11 +28,11 @@ from marketplace.listings.domain.market import CANDIDATES_MAX, Offer, Search, Wa
 from marketplace.listings.tables import FACETS, catalogue
 
 _UNITS_CHANGED: Final = sql(
-    "SELECT listing_id, sold_out FROM listing_units_changed("
+    "SELECT listing_id, became FROM listing_units_changed("
     "CAST(:lots AS uuid[]), CAST(:free AS int[]), CAST(:left AS int[]), :moment)"
 )
-# Product by product, each from its own index in order of price: the market behind one of them may be
-# large, and nobody wants all of it.
+# Product by product, each from its own index in order of price: the market behind one of them may
+# be large, and nobody wants all of it.
 _OFFERS: Final = sql(
     "SELECT o.* FROM unnest(CAST(:families AS text[]), CAST(:versions AS text[]), "
     "CAST(:metrics AS text[])) AS p (family, cal_version, metric) CROSS JOIN LATERAL ("
@@ -172,8 +172,12 @@ async def _run(
 
 async def set_units(
     connection: AsyncConnection, units: Mapping[UUID, tuple[int, int]], now: datetime
-) -> list[UUID]:
-    """Store free units, and units the seller still holds, per lot; give the listings that sold out by it."""
+) -> list[tuple[UUID, str]]:
+    """Store free units, and units the seller still holds, per lot.
+
+    Gives the listings that something follows from: `sold_out`, or `returned` when one that had
+    ended has free units again.
+    """
     given = {
         "lots": list(units),
         "free": [free for free, _ in units.values()],
@@ -181,7 +185,7 @@ async def set_units(
         "moment": now,
     }
     rows = await connection.execute(_UNITS_CHANGED, given)
-    return [row.listing_id for row in rows if row.sold_out]
+    return [(row.listing_id, row.became) for row in rows]
 
 
 async def find_offers(connection: AsyncConnection, wanted: Wanted) -> list[Offer]:

@@ -1,6 +1,6 @@
 """Listings as rows: load, lock, save, and the guard against selling twice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from marketplace.infra.db import newest_first
 from marketplace.kernel.money import Money
 from marketplace.kernel.paging import Window
+from marketplace.licensing.catalogue import Product
 from marketplace.licensing.positions import SourcePosition
 from marketplace.licensing.programmes import find_segment
 from marketplace.licensing.units import unit_of
@@ -55,13 +56,15 @@ _LIVE_PRODUCTS: Final = (
     .order_by(listings.c.id)
     .limit(bindparam("batch"))
 )
-_SET_VALUE: Final = (
-    update(listings)
-    .where(
-        listings.c.id == func.any(bindparam("wanted_ids")),
-        listings.c.state == State.PUBLISHED.value,
-    )
-    .values(value=bindparam("worth"), version=listings.c.version + 1)
+# Rows are locked in order of id, as `listing_units_changed` does it.
+_SET_VALUES: Final = sql(
+    "UPDATE listings l SET value = v.worth, version = l.version + 1 FROM ("
+    "SELECT s.id, CAST(p.worth AS jsonb) AS worth FROM listings s JOIN unnest("
+    "CAST(:families AS text[]), CAST(:versions AS text[]), CAST(:metrics AS text[]), "
+    "CAST(:worths AS text[])) AS p (family, cal_version, metric, worth) "
+    "USING (family, cal_version, metric) "
+    "WHERE s.id > :after AND s.id <= :last AND s.state = 'published' "
+    "ORDER BY s.id FOR NO KEY UPDATE OF s) v WHERE l.id = v.id"
 )
 _OF_LOTS: Final = select(listings).where(listings.c.lot_id == func.any(bindparam("lots")))
 
@@ -148,15 +151,25 @@ async def live_products(
     return [(row.id, f"{row.family}-{row.cal_version}-{row.metric}") for row in rows]
 
 
-async def set_value(
-    connection: AsyncConnection, listing_ids: Sequence[UUID], value: ValueRange | None
+async def set_values(
+    connection: AsyncConnection,
+    after: UUID,
+    last: UUID,
+    values: Mapping[Product, ValueRange | None],
 ) -> None:
-    """Store what one licence of these listings is worth; those that ended meanwhile keep their last value."""
+    """Store what one licence of each product is worth at the published listings behind `after` up to `last`."""
     given = {
-        "wanted_ids": list(listing_ids),
-        "worth": None if value is None else msgspec.to_builtins(value),
+        "families": [row.family for row in values],
+        "versions": [row.version for row in values],
+        "metrics": [row.metric.value for row in values],
+        "worths": [
+            None if value is None else msgspec.json.encode(value).decode()
+            for value in values.values()
+        ],
+        "after": after,
+        "last": last,
     }
-    await connection.execute(_SET_VALUE, given)
+    await connection.execute(_SET_VALUES, given)
 
 
 def _to_row(listing: Listing) -> dict[str, Any]:
