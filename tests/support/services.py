@@ -18,7 +18,12 @@ import asyncpg
 import pika
 
 from marketplace.infra.embedded import APP_ROLE, OWNER_ROLE
-from marketplace.infra.embedded_files import find_programs, server_account
+from marketplace.infra.embedded_files import (
+    find_programs,
+    server_account,
+    system_folder,
+    wheel_folder,
+)
 from tests.support.postgres import execute
 from tests.support.source import CHECKOUT
 from workers.registration import QUEUES
@@ -71,7 +76,7 @@ def address(role: str, database: str) -> str:
 
 def create_database(name: str) -> None:
     """Make roles, database and extensions with the script that a production installation runs."""
-    psql = find_programs(server_account()).bin / "psql"
+    psql = find_programs(server_account(), wheel_folder(), system_folder()).bin / "psql"
     script = CHECKOUT / "marketplace/infra/roles.sql"
     subprocess.run(
         [psql, "-X", "-q", "-d", POSTGRES_URL, "-v", f"database={name}", "-f", script],
