@@ -99,8 +99,8 @@ listings = Table(
 Index("ix_listings_company_id", listings.c.company_id, listings.c.id)
 Index(
     "ix_listings_position",
-    listings.c.company_id,
     listings.c.position_key,
+    listings.c.company_id,
     postgresql_where=sql("committed_quantity > 0"),
 )
 Index(

@@ -84,7 +84,9 @@ class ReviewController(Controller):
         status_code=200,
         opt={"access": staff("reviewer")},
     )
-    async def approve_listing(self, work: GivenWork, review_id: ReviewId, data: JSONBody[Approval]) -> ReviewOut:
+    async def approve_listing(
+        self, work: GivenWork, review_id: ReviewId, data: JSONBody[Approval]
+    ) -> ReviewOut:
         """Approve: the lot is opened in the register and the listing goes on sale."""
         decisions = tuple(row.to_value() for row in data.decisions)
         return ReviewOut.of(await service.approve(work, path_id("rev", review_id), decisions))
@@ -108,7 +110,9 @@ class ReviewController(Controller):
         status_code=200,
         opt={"access": staff("reviewer")},
     )
-    async def reject_listing(self, work: GivenWork, review_id: ReviewId, data: JSONBody[Refusal]) -> ReviewOut:
+    async def reject_listing(
+        self, work: GivenWork, review_id: ReviewId, data: JSONBody[Refusal]
+    ) -> ReviewOut:
         """Refuse the listing for good, with the reasons."""
         wanted = path_id("rev", review_id)
         return ReviewOut.of(await service.reject(work, wanted, data.reasons))

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -30,6 +31,10 @@ class FindingDecision(msgspec.Struct, frozen=True):
     note: str
 
 
+LISTED_BY_ANOTHER: Final = "position.listed_by_another"
+"""What a reviewer must decide when another seller claims the same agreement and part number."""
+
+
 class Review(msgspec.Struct, frozen=True, kw_only=True):
     """One submission in the hands of the operator. `findings` are those the decision rests on, once it is taken."""
 
@@ -54,6 +59,22 @@ class Reviewer(msgspec.Struct, frozen=True):
     company_id: UUID
 
 
+class Assessment(msgspec.Struct, frozen=True):
+    """What speaks for and against a listing today.
+
+    `findings` are those of the conditions; `claimed_by_another` says that another company lists the same position.
+    """
+
+    findings: tuple[Finding, ...]
+    claimed_by_another: bool = False
+
+    @property
+    def to_decide(self) -> tuple[str, ...]:
+        """Give the codes that an approval must decide one by one."""
+        codes = [row.code for row in open_holds(self.findings)]
+        return (*codes, LISTED_BY_ANOTHER) if self.claimed_by_another else tuple(codes)
+
+
 def open_holds(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     """Give the findings that keep a listing from publication until a person takes them as cured."""
     return tuple(
@@ -64,11 +85,11 @@ def open_holds(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 def approve(
     review: Review,
     reviewer: Reviewer,
-    findings: tuple[Finding, ...],
+    assessment: Assessment,
     decisions: tuple[FindingDecision, ...],
     now: datetime,
 ) -> tuple[Review, Event]:
-    """Let the listing be sold. `findings` are today's; every one that holds needs the reviewer's own decision.
+    """Let the listing be sold. Everything that holds today needs the reviewer's own decision.
 
     Raises:
         Conflict: `review.closed`, `review.finding_blocks`, `review.finding_waits`,
@@ -77,19 +98,10 @@ def approve(
         Malformed: `review.finding_unknown`.
     """
     require_decidable(review, reviewer)
-    _refuse_blocking(findings)
-    holding = open_holds(findings)
-    _refuse_waiting(holding, now.date())
-    decided = {row.code for row in decisions}
-    _refuse_unknown(decided, holding)
-    missing = [row for row in holding if row.code not in decided]
-    if missing:
-        raise Conflict(
-            "review.finding_undecided",
-            "Some findings hold: take each as cured and say on what it rests, or ask for changes.",
-            *(_problem(row) for row in missing),
-        )
-    changed = msgspec.structs.replace(review, decisions=decisions, findings=findings)
+    _refuse_blocking(assessment.findings)
+    _refuse_waiting(open_holds(assessment.findings), now.date())
+    _require_decisions(assessment, {row.code for row in decisions})
+    changed = msgspec.structs.replace(review, decisions=decisions, findings=assessment.findings)
     return _decided(changed, State.APPROVED, reviewer, now)
 
 
@@ -167,13 +179,26 @@ def _refuse_waiting(holding: tuple[Finding, ...], today: date) -> None:
         )
 
 
-def _refuse_unknown(decided: set[str], holding: tuple[Finding, ...]) -> None:
-    unknown = sorted(decided - {row.code for row in holding})
+def _require_decisions(assessment: Assessment, decided: set[str]) -> None:
+    """Every open point needs a decision, and nothing else may be decided."""
+    unknown = sorted(decided - set(assessment.to_decide))
     if unknown:
         raise Malformed(
             "review.finding_unknown",
-            "Decide only findings that hold today; the review shows them.",
+            "Decide only what holds today; the review shows it.",
             *(FieldProblem("/decisions", code) for code in unknown),
+        )
+    missing = [code for code in assessment.to_decide if code not in decided]
+    if missing:
+        texts = {row.code: _problem(row) for row in assessment.findings}
+        claimed = FieldProblem(
+            f"/findings/{LISTED_BY_ANOTHER}",
+            "Another seller lists the same agreement and part number.",
+        )
+        raise Conflict(
+            "review.finding_undecided",
+            "Some points hold: take each as cured and say on what it rests, or ask for changes.",
+            *(texts.get(code, claimed) for code in missing),
         )
 
 

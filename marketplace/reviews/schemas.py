@@ -9,11 +9,11 @@ from msgspec import Meta
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.text import LongText
 from marketplace.listings.schemas import EvidenceOut, FindingOut, ListingOut, ListingText
-from marketplace.reviews.domain import FindingDecision, Review, State, open_holds
+from marketplace.reviews.domain import FindingDecision, Review, State
 from marketplace.reviews.service import Case
 
 FindingCode = Annotated[
-    str, Meta(pattern=r"^c[0-9]{2}\.[a-z_]{1,40}$", examples=["c01.source_unproven"])
+    str, Meta(pattern=r"^[a-z0-9]{1,20}\.[a-z_]{1,40}$", examples=["c01.source_unproven"])
 ]
 
 
@@ -106,6 +106,10 @@ class CaseOut(msgspec.Struct, frozen=True, kw_only=True):
     to_decide: Annotated[
         list[str], Meta(description="Codes that an approval must decide one by one")
     ]
+    claims: Annotated[
+        list[ListingOut],
+        Meta(description="Listings of other sellers that name the same agreement and part number"),
+    ]
     evidence: list[EvidenceOut]
 
     @classmethod
@@ -116,7 +120,8 @@ class CaseOut(msgspec.Struct, frozen=True, kw_only=True):
             listing=ListingOut.of(case.listing),
             seller_name=case.seller.legal_name,
             submitted_findings=[FindingOut.of(row) for row in case.submission.findings],
-            findings=[FindingOut.of(row) for row in case.findings_today],
-            to_decide=[row.code for row in open_holds(case.findings_today)],
+            findings=[FindingOut.of(row) for row in case.assessment.findings],
+            to_decide=list(case.assessment.to_decide),
+            claims=[ListingOut.of(row) for row in case.claims],
             evidence=[EvidenceOut.of(row) for row in case.papers],
         )

@@ -10,7 +10,6 @@ from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.paging import Page, page_of
-from marketplace.licensing.findings import Finding
 from marketplace.licensing.positions import EvidenceKind
 from marketplace.listings import service as listings
 from marketplace.listings.domain.listing import Evidence, Listing, Submission
@@ -19,7 +18,7 @@ from marketplace.parties.domain import Company
 from marketplace.register import service as register
 from marketplace.register.domain import FirstSale, NewLot, Party
 from marketplace.reviews import domain, store
-from marketplace.reviews.domain import FindingDecision, Review, Reviewer, State
+from marketplace.reviews.domain import Assessment, FindingDecision, Review, Reviewer, State
 from marketplace.reviews.events import ReviewOpened
 
 FIRST_SALE_KINDS: Final = (
@@ -34,14 +33,19 @@ log = structlog.get_logger()
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a reviewer looks at. `findings_today` take papers into account that came after the submission."""
+    """Everything a reviewer looks at.
+
+    `assessment` is today's, papers included that came after the submission; `claims` are listings of
+    other sellers that name the same position.
+    """
 
     review: Review
     listing: Listing
     seller: Company
     submission: Submission
     papers: list[Evidence]
-    findings_today: tuple[Finding, ...]
+    assessment: Assessment
+    claims: list[Listing]
 
 
 async def submit_listing(work: Work, listing_id: UUID) -> Listing:
@@ -92,13 +96,16 @@ async def load_case(work: Work, review_id: UUID) -> Case:
         NotFound.
     """
     review = await _load(work, review_id)
+    listing = await listings.load_listing(work, review.listing_id)
+    assessment, claims = await _assess(work, listing)
     return Case(
         review=review,
-        listing=await listings.load_listing(work, review.listing_id),
+        listing=listing,
         seller=await parties.load_company(work, review.company_id),
         submission=await listings.load_submission(work, review.submission_id),
         papers=await listings.list_evidence(work, review.listing_id),
-        findings_today=await listings.findings_of(work, review.listing_id),
+        assessment=assessment,
+        claims=claims,
     )
 
 
@@ -115,12 +122,12 @@ async def approve(work: Work, review_id: UUID, decisions: tuple[FindingDecision,
     """
     found = await _load(work, review_id, lock=True)
     listing = await listings.load_listing(work, found.listing_id, lock=True)
-    findings = await listings.findings_of(work, listing.id)
-    review, event = domain.approve(found, _reviewer(work), findings, decisions, work.now)
+    assessment, _ = await _assess(work, listing)
+    review, event = domain.approve(found, _reviewer(work), assessment, decisions, work.now)
     seller = await parties.load_company(work, listing.company_id)
     parties.require_tradable(seller)
     lot_id = await _open_lot(work, listing, seller)
-    await listings.publish_listing(work, listing.id, lot_id, findings)
+    await listings.publish_listing(work, listing.id, lot_id, assessment.findings)
     await store.save(work.connection, review)
     work.announce(event)
     _record(work, review, listing)
@@ -159,6 +166,12 @@ async def reject(work: Work, review_id: UUID, reasons: str) -> Review:
     work.announce(event)
     _record(work, review, listing)
     return review
+
+
+async def _assess(work: Work, listing: Listing) -> tuple[Assessment, list[Listing]]:
+    claims = await listings.listed_by_others(work, listing)
+    findings = await listings.findings_of(work, listing.id)
+    return Assessment(findings, claimed_by_another=bool(claims)), claims
 
 
 async def _load(work: Work, review_id: UUID, *, lock: bool = False) -> Review:

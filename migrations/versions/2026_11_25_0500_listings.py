@@ -181,7 +181,7 @@ def create_listings() -> None:
     op.create_index(
         "ix_listings_position",
         "listings",
-        ["company_id", "position_key"],
+        ["position_key", "company_id"],
         postgresql_where=sa.text("committed_quantity > 0"),
     )
     op.create_index(

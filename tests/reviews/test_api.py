@@ -219,6 +219,19 @@ class TestApproveListing:
         )
         assert approved.status_code == 200, approved.text
 
+    async def test_position_claimed_by_two_sellers_is_shown_and_must_be_decided(
+        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock, desk: Desk
+    ) -> None:
+        position = (await listing_of(client, desk))["position"]
+        second = await submitted_listing(client, clock, await open_seller(work), position=position)
+        case = (await client.get(desk.address, headers=desk.reviewer.headers)).json()
+        assert [row["id"] for row in case["claims"]] == [second["id"]]
+        assert case["to_decide"] == ["position.listed_by_another"]
+        refused = await decide(client, desk, "approval")
+        assert refused.json()["code"] == "review.finding_undecided"
+        body = {"decisions": [{"code": "position.listed_by_another", "note": "papers compared"}]}
+        assert (await decide(client, desk, "approval", body)).status_code == 200
+
     async def test_unknown_decision_is_refused(self, client: httpx.AsyncClient, desk: Desk) -> None:
         body = {"decisions": [{"code": "c07.not_declared", "note": "later"}]}
         answer = await decide(client, desk, "approval", body)

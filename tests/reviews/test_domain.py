@@ -12,7 +12,14 @@ from marketplace.licensing.conditions import assess
 from marketplace.licensing.findings import Finding, Outcome
 from marketplace.licensing.positions import EvidenceKind, FirstSeller, Term, summarise
 from marketplace.reviews import domain
-from marketplace.reviews.domain import FindingDecision, Review, Reviewer, State
+from marketplace.reviews.domain import (
+    LISTED_BY_ANOTHER,
+    Assessment,
+    FindingDecision,
+    Review,
+    Reviewer,
+    State,
+)
 from marketplace.reviews.events import STAGE_EVENTS, ReviewDecided
 from tests.listings.test_listing import make_position
 
@@ -55,7 +62,7 @@ class TestApprove:
     def test_proven_listing_is_approved_with_the_findings_it_rests_on(self) -> None:
         review, rows = make_review(), findings()
         assert domain.open_holds(rows) == ()
-        changed, event = domain.approve(review, REVIEWER, rows, (), NOW)
+        changed, event = domain.approve(review, REVIEWER, Assessment(rows), (), NOW)
         assert (changed.state, changed.version) == (State.APPROVED, 2)
         assert (changed.decided_by, changed.decided_at) == (REVIEWER.member_id, NOW)
         assert changed.findings == rows
@@ -70,16 +77,18 @@ class TestApprove:
         held = domain.open_holds(rows)
         assert len(held) > 2
         with pytest.raises(Conflict, match=r"review\.finding_undecided") as refusal:
-            domain.approve(make_review(), REVIEWER, rows, decide_all(rows)[1:], NOW)
+            domain.approve(make_review(), REVIEWER, Assessment(rows), decide_all(rows)[1:], NOW)
         assert [field.pointer for field in refusal.value.fields] == [f"/findings/{held[0].code}"]
-        changed, _ = domain.approve(make_review(), REVIEWER, rows, decide_all(rows), NOW)
+        changed, _ = domain.approve(
+            make_review(), REVIEWER, Assessment(rows), decide_all(rows), NOW
+        )
         assert changed.decisions == decide_all(rows)
 
     def test_block_cannot_be_decided_away(self) -> None:
         rows = findings(country="US")
         decisions = (FindingDecision("c02.origin_outside", "never mind"),)
         with pytest.raises(Conflict, match=r"review\.finding_blocks"):
-            domain.approve(make_review(), REVIEWER, rows, decisions, NOW)
+            domain.approve(make_review(), REVIEWER, Assessment(rows), decisions, NOW)
 
     def test_right_that_vests_later_waits(self) -> None:
         rows = findings(
@@ -89,18 +98,28 @@ class TestApprove:
             term_end_on=date(2027, 6, 30),
         )
         with pytest.raises(Conflict, match=r"review\.finding_waits") as refusal:
-            domain.approve(make_review(), REVIEWER, rows, decide_all(rows), NOW)
+            domain.approve(make_review(), REVIEWER, Assessment(rows), decide_all(rows), NOW)
         assert "2027-07-01" in refusal.value.fields[0].detail
+
+    def test_position_that_another_seller_claims_needs_a_decision(self) -> None:
+        assessment = Assessment(findings(), claimed_by_another=True)
+        assert assessment.to_decide == (LISTED_BY_ANOTHER,)
+        with pytest.raises(Conflict, match=r"review\.finding_undecided") as refusal:
+            domain.approve(make_review(), REVIEWER, assessment, (), NOW)
+        assert "Another seller" in refusal.value.fields[0].detail
+        decisions = (FindingDecision(LISTED_BY_ANOTHER, "it withdrew by phone"),)
+        changed, _ = domain.approve(make_review(), REVIEWER, assessment, decisions, NOW)
+        assert changed.decisions == decisions
 
     def test_decision_about_something_else_is_refused(self) -> None:
         decisions = (FindingDecision("c07.not_declared", "later"),)
         with pytest.raises(Malformed, match=r"review\.finding_unknown"):
-            domain.approve(make_review(), REVIEWER, findings(), decisions, NOW)
+            domain.approve(make_review(), REVIEWER, Assessment(findings()), decisions, NOW)
 
 
 def run(command: str, review: Review, reviewer: Reviewer) -> Review:
     if command == "approve":
-        return domain.approve(review, reviewer, findings(), (), NOW)[0]
+        return domain.approve(review, reviewer, Assessment(findings()), (), NOW)[0]
     if command == "reject":
         return domain.reject(review, reviewer, "no", NOW)[0]
     return domain.request_changes(review, reviewer, "more", NOW)[0]

@@ -2,6 +2,7 @@
 
 from marketplace.listings.service.deciding import (
     findings_of,
+    listed_by_others,
     load_submission,
     publish_listing,
     reject_listing,
@@ -49,6 +50,7 @@ __all__ = [
     "findings_of",
     "list_evidence",
     "list_listings",
+    "listed_by_others",
     "load_evidence",
     "load_listing",
     "load_listings",

@@ -8,7 +8,7 @@ from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
 from marketplace.licensing.findings import Finding
 from marketplace.listings.domain import listing as domain
-from marketplace.listings.domain.listing import Listing, Submission
+from marketplace.listings.domain.listing import Listing, Submission, position_key
 from marketplace.listings.domain.market import labels_of
 from marketplace.listings.service.selling import assess_today, load_listing
 from marketplace.listings.store import papers, selling
@@ -36,6 +36,18 @@ async def findings_of(work: Work, listing_id: UUID) -> tuple[Finding, ...]:
     """
     findings, _ = await assess_today(work, await load_listing(work, listing_id))
     return findings
+
+
+async def listed_by_others(work: Work, listing: Listing) -> list[Listing]:
+    """Give listings of other companies that claim the same agreement and part number; for staff.
+
+    One pack offered by several sellers is how it was sold several times over (domain notes 1.4).
+    Positions without an agreement number name nothing in particular and are not compared.
+    """
+    if not listing.position.agreement_number:
+        return []
+    key = position_key(listing.position)
+    return await selling.find_of_others(work.connection, listing.company_id, key)
 
 
 async def publish_listing(

@@ -41,6 +41,16 @@ _COMMITTED: Final = select(func.coalesce(func.sum(listings.c.committed_quantity)
     listings.c.committed_quantity > 0,
     listings.c.id != bindparam("besides"),
 )
+_OF_OTHERS: Final = (
+    select(listings)
+    .where(
+        listings.c.position_key == bindparam("key"),
+        listings.c.company_id != bindparam("company"),
+        listings.c.committed_quantity > 0,
+    )
+    .order_by(listings.c.id)
+    .limit(20)
+)
 _DUE: Final = (
     select(listings.c.id)
     .where(
@@ -136,6 +146,12 @@ async def committed_elsewhere(
     """Count licences of the position that the seller's other listings have taken up."""
     given = {"company": company_id, "key": key, "besides": besides}
     return int((await connection.execute(_COMMITTED, given)).scalar_one())
+
+
+async def find_of_others(connection: AsyncConnection, company_id: UUID, key: str) -> list[Listing]:
+    """Load listings by which other companies have taken up the same position; for staff, who see them."""
+    rows = await connection.execute(_OF_OTHERS, {"company": company_id, "key": key})
+    return [_to_listing(row) for row in rows]
 
 
 async def due_ids(connection: AsyncConnection, now: datetime, batch: int) -> list[UUID]:
