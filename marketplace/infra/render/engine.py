@@ -152,7 +152,7 @@ def _environment(documents: Path, texts: Texts) -> jinja2.Environment:
 
 
 def qr_code(url: str, title: str, colour: str) -> Markup:
-    """Draw a QR code (ISO/IEC 18004, level M: 15 % may be damaged) as inline SVG with a title.
+    """Draw a QR code (ISO/IEC 18004, level M or better) as inline SVG with a title.
 
     Readers take every mask; trying all eight for the best one would cost 2 ms of CPU per paper.
     """

@@ -100,7 +100,7 @@ class RenderPool:
         self._processes = processes
         self._templates = templates
         self._limits = limits or Limits()
-        self._fonts = fonts_cache
+        self._preparing = asyncio.Lock()
         self._free: asyncio.Queue[Child | None] = asyncio.Queue()
         self._all: set[Child] = set()
         self._refills: set[asyncio.Task[None]] = set()
@@ -112,13 +112,18 @@ class RenderPool:
         return tuple(sorted(child.pid for child in self._all))
 
     async def start(self) -> None:
-        """Make the fonts if need be and start every child; returns when all are warm."""
-        self._fonts = await asyncio.to_thread(prepare_fonts, self._fonts_cache)
+        """Make the fonts if need be and start every child; returns when all are warm.
+
+        Raises `Unavailable` (`document.renderer_unavailable`) if a child does not start; the pool
+        may be used all the same, the next paper tries to start it again.
+        """
         starts = (self._start_child() for _ in range(self._processes))
-        for child in await asyncio.gather(*starts, return_exceptions=True):
-            if isinstance(child, BaseException):
-                raise child
-            self._free.put_nowait(child)
+        started = await asyncio.gather(*starts, return_exceptions=True)
+        for child in started:
+            self._free.put_nowait(child if isinstance(child, Child) else None)
+        for problem in started:
+            if isinstance(problem, BaseException):
+                raise problem
 
     async def close(self) -> None:
         """End every child; papers being printed are refused with `document.renderer_closed`."""
@@ -204,29 +209,33 @@ class RenderPool:
             self._free.put_nowait(fresh)
 
     async def _start_child(self) -> Child:
-        arguments = ("-m", "marketplace.infra.render.child", str(self._templates), str(self._fonts))
+        try:
+            async with asyncio.timeout(self._limits.start_seconds_max):
+                return await self._start_warm_child()
+        except (OSError, EOFError) as problem:  # TimeoutError is an OSError
+            raise Unavailable(
+                "document.renderer_unavailable",
+                "The printing process does not start; its log says why. Try again later.",
+            ) from problem
+
+    async def _start_warm_child(self) -> Child:
+        async with self._preparing:
+            fonts = await asyncio.to_thread(prepare_fonts, self._fonts_cache)
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *arguments,
-            str(os.getpid()),
+            *(sys.executable, "-m", "marketplace.infra.render.child"),
+            *(str(self._templates), str(fonts), str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env=self._environment(),
+            env=_environment(fonts),
             # Ctrl-C goes to every process of the terminal's group; children are ended by `close`.
             start_new_session=True,
         )
         child = Child(process)
         self._all.add(child)
         try:
-            async with asyncio.timeout(self._limits.start_seconds_max):
-                await child.reply()
-        except BaseException as problem:
+            await child.reply()
+        except BaseException:
             await self._end(child)
-            if isinstance(problem, (OSError, EOFError)):  # TimeoutError is an OSError
-                raise Unavailable(
-                    "document.renderer_unavailable",
-                    "The printing process does not start; its log says why. Try again later.",
-                ) from problem
             raise
         return child
 
@@ -234,14 +243,15 @@ class RenderPool:
         await child.end()
         self._all.discard(child)
 
-    def _environment(self) -> dict[str, str]:
-        passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        return {
-            **passed_on,
-            "FONTCONFIG_FILE": str(self._fonts / FONTCONFIG),
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUTF8": "1",
-        }
+
+def _environment(fonts: Path) -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        **passed_on,
+        "FONTCONFIG_FILE": str(fonts / FONTCONFIG),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUTF8": "1",
+    }
 
 
 def _closed() -> Unavailable:

@@ -11,7 +11,6 @@ import msgspec
 from marketplace.kernel.errors import DomainError, FieldProblem, Malformed, NotFound
 
 HEADER: Final = struct.Struct(">cI")
-FRAME_MAX_BYTES: Final = 64 * 1024 * 1024
 
 ORDER: Final = b"O"
 READY: Final = b"R"

@@ -113,10 +113,26 @@ class TestRunPool:
         assert not [name for name in environment if name.startswith("CESSION")]
         assert "PYTHONHASHSEED" not in environment
 
-    async def test_children_that_cannot_start_are_an_error_at_once(self, tmp_path: Path) -> None:
+    async def test_pool_that_could_not_start_is_ready_when_the_cause_is_gone(
+        self, templates: Path, tmp_path: Path
+    ) -> None:
+        pool = RenderPool(FONTS_CACHE, templates=tmp_path / "late")
+        try:
+            with pytest.raises(Unavailable, match="renderer_unavailable"):
+                await pool.start()
+            shutil.copytree(templates, tmp_path / "late")
+            assert await pool.render("note", 1, "en", Note())
+        finally:
+            await pool.close()
+
+    async def test_cache_that_cannot_be_written_is_told(
+        self, templates: Path, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_text("not a folder")
+        pool = RenderPool(tmp_path / "file", templates=templates)
         with pytest.raises(Unavailable, match="renderer_unavailable"):
-            async with running(tmp_path / "nothing", processes=2):
-                pass
+            await pool.start()
+        await pool.close()
 
 
 class TestRefuse:
