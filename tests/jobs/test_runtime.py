@@ -7,13 +7,15 @@ import pytest
 
 from marketplace.infra.clock import SystemClock
 from marketplace.infra.db import make_engine
-from marketplace.infra.jobs.ledger import JobState
+from marketplace.infra.jobs.ledger import JobState, find_job
+from marketplace.infra.jobs.service import KEEP_DONE
 from marketplace.infra.settings import Settings
 from marketplace.infra.storage import ContentStorage
 from marketplace.infra.work import SilentDoorbell, WorkSource
 from tests.jobs.conftest import Ledger, NoRenderer
-from tests.support.clock import CountingIds
-from workers.registration import Actors, Tools
+from tests.support.clock import CountingIds, FixedClock
+from workers.actors import infra as housekeeping
+from workers.registration import Actors, Tools, collect
 from workers.runtime import LEASE_MARGIN_SECONDS, Outcome, Runtime
 
 
@@ -185,6 +187,36 @@ class TestFailure:
         assert outcome == Outcome.RETRIED
         assert job.last_error == "TimeoutError: ran longer than its limit of 1 s"
         assert await ledger.effects() == {}
+
+
+class TestHousekeeping:
+    @pytest.fixture
+    def actors(self) -> Actors:
+        return collect([housekeeping])
+
+    async def test_old_jobs_and_kept_answers_go(
+        self, runtime: Runtime, ledger: Ledger, clock: FixedClock
+    ) -> None:
+        await ledger.change(
+            "insert into idempotency_keys (credential, key, fingerprint, status, body, created_at)"
+            " select 'c', age::text, '', 200, '', now() - make_interval(hours => age)"
+            " from unnest(array[1, 47, 49]) as age"
+        )
+        done = await ledger.add("a.b")
+        await ledger.change("update jobs set state = 2 where id = :i", i=done)
+
+        kept = await runtime.run(
+            "infra.prune_replays", await ledger.add("infra.prune_replays", "light")
+        )
+        clock.advance(KEEP_DONE * 2)
+        pruned = await runtime.run("infra.prune_jobs", await ledger.add("infra.prune_jobs"))
+
+        async with ledger.engine.connect() as connection:
+            keys = await connection.exec_driver_sql("select key from idempotency_keys order by 1")
+            assert [row.key for row in keys] == ["1", "47"]
+        assert (kept, pruned) == (Outcome.DONE, Outcome.DONE)
+        async with ledger.engine.connect() as connection:
+            assert await find_job(connection, done) is None
 
 
 class TestDatabaseAway:
