@@ -1,7 +1,7 @@
 """What the API gives about certificates. The facts are shown as far as the reader may see them."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +17,8 @@ from marketplace.documents.certificate import CertificateView
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.text import ShortText
 
+_KNOW_ORDER: Final = frozenset({Reader.HOLDER, Reader.STAFF})
+
 CertificateKey = Annotated[str, Meta(pattern=pattern("crt"))]
 
 
@@ -29,7 +31,7 @@ class CertificateOut(msgspec.Struct, frozen=True, kw_only=True):
     status_reason: str | None
     read_as: Reader
     issued_at: datetime
-    order_id: Annotated[str | None, Meta(description="For the holder")]
+    order_id: Annotated[str | None, Meta(description="For the holder and staff only")]
     transfer_id: Annotated[str, Meta(pattern=pattern("trf"))]
     languages: Annotated[
         list[str], Meta(description="Languages in which the PDF can be fetched now")
@@ -49,7 +51,7 @@ class CertificateOut(msgspec.Struct, frozen=True, kw_only=True):
             status_reason=certificate.status_reason,
             read_as=reader,
             issued_at=certificate.issued_at,
-            order_id=None if reader is Reader.SELLER else format_id("ord", certificate.order_id),
+            order_id=format_id("ord", certificate.order_id) if reader in _KNOW_ORDER else None,
             transfer_id=format_id("trf", certificate.transfer_id),
             languages=sorted(
                 paper.language for paper in certificate.papers if paper.audience == audience
