@@ -13,7 +13,9 @@ import pytest
 from tests.support.installation import Installation, installation, until
 from tests.support.postgres import connect
 from tests.support.services import production_settings, silent_server
+from tests.support.trade import Line, buy, open_market
 
+PRINT_SECONDS_MAX: Final = 60.0
 SILENT: Final = silent_server()
 
 pytestmark = [
@@ -63,7 +65,39 @@ def done(running: Installation, job_id: str) -> bool:
     return bool(ask(running, "SELECT state = 2 FROM jobs WHERE id = $1", job_id))
 
 
+async def trade(running: Installation) -> list[bytes]:
+    """Play whole purchases by several clients at once and give the certificates as papers."""
+    address, database = running.address, running.state.database_url
+    market = await open_market(address, database, buyers=3, lots=2, units=30)
+
+    async def shop(buyer: str) -> bytes:
+        line = Line(market.address)
+        await buy(line, market, buyer, 5)
+        listed = await line.must("GET", "/v1/certificates", buyer)
+        paper = await printed(line, listed["items"][0]["id"], buyer)
+        line.close()
+        return paper
+
+    return list(await asyncio.gather(*(shop(buyer) for buyer in market.buyers)))
+
+
+async def printed(line: Line, certificate_id: str, buyer: str) -> bytes:
+    """Wait until the worker has printed a certificate, and fetch it."""
+    give_up_at = asyncio.get_running_loop().time() + PRINT_SECONDS_MAX
+    while True:
+        answer = await line.call("GET", f"/v1/certificates/{certificate_id}.pdf", buyer)
+        if answer.status == 200:
+            return bytes(answer.body)
+        assert answer.status == 202, answer
+        assert asyncio.get_running_loop().time() < give_up_at, answer
+        await asyncio.sleep(0.2)
+
+
 class TestRunOnRealServers:
+    def test_whole_trades_end_with_printed_certificates(self, production: Installation) -> None:
+        papers = asyncio.run(trade(production))
+        assert [paper[:5] for paper in papers] == [b"%PDF-"] * 3
+
     def test_relay_runs_beside_the_others(self, production: Installation) -> None:
         assert set(production.state.children) == {"api", "relay", "worker", "scheduler"}
 
