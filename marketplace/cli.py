@@ -155,18 +155,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Command = chosen.run
     try:
         settings = load_settings(os.environ)
-        configure_logging(for_people(settings), chosen.command)
+        configure_logging(for_people(settings, chosen.command), chosen.command)
         return command(settings, chosen)
     except (SettingsError, PostgresUnavailableError, ServeError, DomainError) as problem:
         print(f"cession: {problem}", file=sys.stderr)
         return EXIT_REFUSED
 
 
-def for_people(settings: Settings) -> Settings:
-    """Log for the reader of a terminal, unless the settings say otherwise."""
-    if PREFIX + "LOG_FORMAT" in os.environ or not sys.stderr.isatty():
+def for_people(settings: Settings, command: str) -> Settings:
+    """Log for the reader of a terminal, unless the settings say otherwise; a demo tells its story."""
+    if PREFIX + "LOG_FORMAT" in os.environ:
         return settings
-    return replace(settings, log_format="console")
+    level = "warning" if command == "demo" else settings.log_level
+    return replace(settings, log_format="console", log_level=level)
 
 
 def _add(
