@@ -63,7 +63,7 @@ FileName = Annotated[
         description="Name of the file, with its ending",
         min_length=1,
         max_length=150,
-        pattern=r"^[^\x00-\x1f\x7f/\\\ud800-\udfff]+$",
+        pattern=r"^[^\x00-\x1f\x7f/\\]+$",
     ),
 ]
 _PLACE: Final = tuple[Annotated[int, Meta(ge=0, le=10_000_000_000)], UUID]
