@@ -104,7 +104,6 @@ holdings = Table(
         postgresql_where=text("parent_id IS NULL"),
     ),
     Index("ix_title_holdings_parent_id", "parent_id"),
-    Index("ix_title_holdings_party_id", "party_id"),
 )
 
 declarations = Table(
@@ -116,7 +115,7 @@ declarations = Table(
     _id("origin_id", "title_holdings.id"),
     _id("party_id"),
     _units(),
-    Index("ix_title_declarations_origin_id", "origin_id"),
+    Index("ix_title_declarations_origin_id_units", "origin_id", "units", postgresql_using="gist"),
 )
 
 spends = Table(
@@ -138,7 +137,7 @@ live = Table(
     Column("kind", Text, nullable=False),
     _id("party_id", nullable=True),
     ExcludeConstraint(("lot_id", "="), ("units", "&&"), name="ex_title_live_units"),
-    Index("ix_title_live_lot_id", "lot_id"),
+    Index("ix_title_live_lot_id_party_id", "lot_id", "party_id"),
     Index("ix_title_live_party_id", "party_id"),
 )
 

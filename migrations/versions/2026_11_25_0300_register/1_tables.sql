@@ -51,8 +51,6 @@ CREATE UNIQUE INDEX uq_title_holdings_lot_id_genesis ON title_holdings (lot_id) 
 
 CREATE INDEX ix_title_holdings_parent_id ON title_holdings (parent_id);
 
-CREATE INDEX ix_title_holdings_party_id ON title_holdings (party_id);
-
 CREATE TABLE title_declarations (
     event_id uuid CONSTRAINT pk_title_declarations PRIMARY KEY
         CONSTRAINT fk_title_declarations_event_id_title_events REFERENCES title_events,
@@ -65,7 +63,8 @@ CREATE TABLE title_declarations (
     units int4range NOT NULL CONSTRAINT ck_title_declarations_units_not_empty CHECK (NOT isempty(units))
 );
 
-CREATE INDEX ix_title_declarations_origin_id ON title_declarations (origin_id);
+-- A seller of one large lot declares hundreds of times; only the one around the units is wanted.
+CREATE INDEX ix_title_declarations_origin_id_units ON title_declarations USING gist (origin_id, units);
 
 -- The primary key is the whole double-spend guard: a holding is spent once.
 CREATE TABLE title_spends (
@@ -94,7 +93,8 @@ CREATE TABLE title_live (
     CONSTRAINT ex_title_live_units EXCLUDE USING gist (lot_id WITH =, units WITH &&)
 );
 
-CREATE INDEX ix_title_live_lot_id ON title_live (lot_id);
+-- "What does this holder have in this lot" must not read what hundreds of buyers hold there.
+CREATE INDEX ix_title_live_lot_id_party_id ON title_live (lot_id, party_id);
 
 CREATE INDEX ix_title_live_party_id ON title_live (party_id);
 

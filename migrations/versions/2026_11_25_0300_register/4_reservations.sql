@@ -6,7 +6,7 @@
 CREATE FUNCTION title_free(
     p_lot uuid, p_holder uuid, p_step integer, p_now timestamptz, p_taken int4multirange)
 RETURNS TABLE (units int4range)
-LANGUAGE sql STABLE AS $$
+LANGUAGE sql STABLE ROWS 4 AS $$
     WITH taken AS (
         SELECT coalesce(range_agg(b.units), '{}') + p_taken AS units FROM (
             SELECT a.units FROM title_active_reservations a
@@ -59,7 +59,7 @@ CREATE FUNCTION title_reserve(
     p_lots uuid[], p_holders uuid[], p_quantities integer[], p_steps integer[])
 RETURNS TABLE (line_no integer, reservation_id uuid, lot_id uuid, units_lo integer, units_hi integer,
                expires_at timestamptz, available integer)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_now timestamptz;
@@ -131,7 +131,7 @@ $$;
 CREATE FUNCTION title_states(p_reservations uuid[])
 RETURNS TABLE (line bigint, id uuid, lot_id uuid, units int4range, holder_id uuid, buyer_id uuid,
                expires_at timestamptz, outcome text, deal_id uuid, event_id uuid, looked_at timestamptz)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql ROWS 2 AS $$
 #variable_conflict use_column
 DECLARE
     v_now timestamptz;
@@ -169,7 +169,7 @@ END $$;
 
 -- Later only, never earlier: a promise is not shortened. The same moment again changes nothing.
 CREATE FUNCTION title_extend_reservation(p_reservations uuid[], p_until timestamptz) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_state record;
     v_extended integer := 0;
@@ -190,7 +190,7 @@ END $$;
 -- Void reservations (the buyer declined, the order was cancelled). One that is void or expired already is left as
 -- it is; one that was posted is a conflict. Gives the lots whose free units changed.
 CREATE FUNCTION title_end_reservation(p_reservations uuid[]) RETURNS uuid[]
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_state record;
     v_lots uuid[] := '{}';
@@ -214,7 +214,7 @@ END $$;
 
 -- For the periodic job. Lots that somebody works on are skipped: whoever works there sweeps them anyway.
 CREATE FUNCTION title_expire_due(p_limit integer) RETURNS TABLE (lot_id uuid, group_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_now timestamptz := title_now();
@@ -235,7 +235,7 @@ END $$;
 
 -- Free units of a holder (the lot's opener when none is named) in whole steps of one. Public, as the catalogue is.
 CREATE FUNCTION title_available(p_lots uuid[], p_holder uuid) RETURNS TABLE (lot_id uuid, units integer)
-LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
     SELECT l.id, coalesce(sum(upper(f.units) - lower(f.units)), 0)::integer
       FROM title_lots l
       LEFT JOIN LATERAL title_free(l.id, coalesce(p_holder, l.opened_by), 1, title_now(), '{}') f ON true

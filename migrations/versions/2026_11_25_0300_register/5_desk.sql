@@ -2,7 +2,7 @@
 -- secrets and the queue to the log in that order, and lets every guard speak before it returns.
 
 CREATE FUNCTION title_open_lot(p_lot uuid, p_owner uuid, p_body bytea, p_secrets jsonb) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_body jsonb := convert_from(p_body, 'UTF8')::jsonb;
     v_event uuid;
@@ -30,7 +30,7 @@ RETURNS TABLE (reservation_id uuid, lot_id uuid, units_lo integer, units_hi inte
                holder_id uuid, buyer_id uuid, deal_id uuid, event_id uuid,
                holding_lo integer, holding_hi integer, leaf_hash bytea, out_no integer,
                declaration_hash bytea)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM title_permit(NULL);
@@ -56,7 +56,7 @@ CREATE FUNCTION title_post_deal(
     p_deal uuid, p_operator uuid, p_buyer uuid, p_reservations uuid[], p_bodies bytea[], p_secrets jsonb)
 RETURNS TABLE (reservation_id uuid, lot_id uuid, units_lo integer, units_hi integer, seller_id uuid,
                holding_id uuid, purchase_id uuid, sale_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_state record;
@@ -100,7 +100,7 @@ END $$;
 CREATE FUNCTION title_deal_lines(p_deal uuid)
 RETURNS TABLE (reservation_id uuid, lot_id uuid, units_lo integer, units_hi integer, seller_id uuid,
                holding_id uuid, purchase_id uuid, sale_id uuid)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
     SELECT r.id, r.lot_id, lower(r.units), upper(r.units), r.holder_id, h.id, o.created_by, n.event_id
       FROM title_deals d
       JOIN title_reservation_ends n ON n.deal_id = d.id
@@ -116,7 +116,7 @@ $$;
 CREATE FUNCTION title_prepare_declaration(p_reservations uuid[])
 RETURNS TABLE (reservation_id uuid, lot_id uuid, units_lo integer, units_hi integer, holder_id uuid,
                leaf_hash bytea, out_no integer, declaration_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     v_state record;
@@ -138,7 +138,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION title_attach_declaration(p_bodies bytea[], p_secrets jsonb) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_body bytea;
 BEGIN
@@ -154,7 +154,7 @@ END $$;
 CREATE FUNCTION title_pieces(p_lot uuid, p_lo integer, p_hi integer)
 RETURNS TABLE (holding_id uuid, units_lo integer, units_hi integer, kind text, party_id uuid,
                leaf_hash bytea, out_no integer, parent_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM title_lock(ARRAY[p_lot]);
@@ -167,7 +167,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION title_retire(p_lot uuid, p_lo integer, p_hi integer, p_body bytea, p_secrets jsonb) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_from title_holdings;
     v_holding uuid;
@@ -200,7 +200,7 @@ $$;
 -- A compensating move: units that an earlier transfer brought to their present owner go back to the one it took
 -- them from. Nothing of the past changes.
 CREATE FUNCTION title_reverse(p_lot uuid, p_lo integer, p_hi integer, p_body bytea, p_secrets jsonb) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_body jsonb := convert_from(p_body, 'UTF8')::jsonb;
     v_units int4range := int4range(p_lo, p_hi);
@@ -231,7 +231,7 @@ END $$;
 
 CREATE FUNCTION title_place_hold(
     p_lot uuid, p_holds uuid[], p_reason text, p_placed_by uuid, p_bodies bytea[], p_secrets jsonb) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_body jsonb;
     v_from title_holdings;
@@ -256,7 +256,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION title_lift_hold(p_hold uuid, p_lifted_by uuid, p_body bytea, p_secrets jsonb) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_body jsonb := convert_from(p_body, 'UTF8')::jsonb;
     v_hold title_holds;
@@ -281,7 +281,7 @@ END $$;
 
 -- Entries that move nothing: evidence, corrections of metadata, issued certificates.
 CREATE FUNCTION title_note(p_kinds text[], p_bodies bytea[], p_secrets jsonb) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     PERFORM title_permit(NULL);
     IF title_seen(p_bodies) THEN
@@ -303,7 +303,7 @@ CREATE FUNCTION title_chain(p_holding uuid)
 RETURNS TABLE (step integer, holding_id uuid, lot_id uuid, party_id uuid, kind text, units_lo integer, units_hi integer,
                event_id uuid, event_kind text, leaf_hash bytea, recorded_at timestamptz,
                declaration_hash bytea, declared_at timestamptz)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
     WITH RECURSIVE path AS (
         SELECT 0 AS step, o.id, o.party_id, o.kind, o.created_by, o.parent_id
           FROM title_holdings h JOIN title_holdings o ON o.id = h.origin_id

@@ -25,8 +25,8 @@ BEGIN
         ('title_lots', 'opened_by = cession_company()'),
         ('title_holdings', 'party_id = cession_company()'),
         ('title_live', 'party_id = cession_company()'),
-        ('title_events', 'EXISTS (SELECT FROM title_holdings h LEFT JOIN title_spends s ON s.holding_id = h.id
-                                   WHERE title_events.id IN (h.created_by, s.event_id))'),
+        ('title_events', 'EXISTS (SELECT FROM title_holdings h WHERE h.created_by = title_events.id)
+                          OR EXISTS (SELECT FROM title_spends s WHERE s.event_id = title_events.id)'),
         ('title_spends', 'EXISTS (SELECT FROM title_holdings h WHERE h.id = holding_id)'),
         ('title_declarations', 'party_id = cession_company()'),
         ('title_deals', 'buyer_id = cession_company()'),
