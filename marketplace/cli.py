@@ -100,6 +100,20 @@ def _operator_facts(settings: Settings, chosen: argparse.Namespace) -> "CompanyF
     )
 
 
+def manage_jobs(settings: Settings, chosen: argparse.Namespace) -> int:
+    """List jobs that gave up, or send one again after its cause was mended."""
+    from marketplace.infra.jobs import commands  # noqa: PLC0415 - other commands do not pay for it
+    from marketplace.staffing import as_command  # noqa: PLC0415 - as above
+
+    if chosen.action == "resend" and not chosen.job:
+        raise SettingsError("`jobs resend` needs the id of a job; `jobs dead` lists them")
+    with running_database(settings) as running:
+        act = commands.resend if chosen.action == "resend" else commands.dead
+        arguments = (chosen.job,) if chosen.action == "resend" else ()
+        say(asyncio.run(as_command(running.database_url, "jobs", act, *arguments)))
+    return EXIT_OK
+
+
 def say(line: str) -> None:
     """Tell a person at a terminal."""
     print(line, flush=True)
@@ -134,6 +148,9 @@ def parser() -> argparse.ArgumentParser:
     _add(commands, "migrate", migrate)
     _add(commands, "health", health)
     _add(commands, "demo", demo)
+    jobs = _add(commands, "jobs", manage_jobs)
+    jobs.add_argument("action", choices=("dead", "resend"))
+    jobs.add_argument("job", nargs="?", help="the job to send again")
     staff = _add(commands, "staff-create", create_staff)
     staff.add_argument("--email", required=True)
     staff.add_argument("--name", required=True, help="name of the person")

@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     job_lease_seconds: Positive = 60
     """After a worker dies its jobs are free again after this time."""
     worker_threads: Positive = 8
-    """Jobs that one worker process runs at once."""
+    """Jobs of the queue `default` that one worker process runs at once."""
     host: str = "127.0.0.1"
     """Address the API listens on."""
     port: Port = 8080
