@@ -34,6 +34,7 @@ from marketplace.infra.http.parameters import (
 )
 from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor, encode_cursor, window_of
+from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.positions import EvidenceKind
 from marketplace.listings import service
@@ -63,7 +64,7 @@ FileName = Annotated[
         description="Name of the file, with its ending",
         min_length=1,
         max_length=150,
-        pattern=r"^[^\x00-\x1f\x7f/\\]+$",
+        pattern=rf"^[^\x00-\x1f\x7f/\\]+{END}",
     ),
 ]
 _PLACE: Final = tuple[Annotated[int, Meta(ge=0, le=10_000_000_000)], UUID]
@@ -262,15 +263,16 @@ class CatalogueController(Controller):
         self,
         view: GivenView,
         family: Annotated[
-            str | None, Parameter(pattern="^[a-z0-9_]{1,20}$", description="Product family")
+            str | None, Parameter(pattern=f"^[a-z0-9_]{{1,20}}{END}", description="Product family")
         ] = None,
         version: Annotated[
             str | None,
-            Parameter(pattern="^[a-z0-9]{1,10}$", description="CAL version; needs `family`"),
+            Parameter(pattern=f"^[a-z0-9]{{1,10}}{END}", description="CAL version; needs `family`"),
         ] = None,
         metric: Annotated[Metric | None, Parameter(description="Needs `family`")] = None,
         country: Annotated[
-            str | None, Parameter(pattern="^[A-Z]{2}$", description="Country of the first sale")
+            str | None,
+            Parameter(pattern=f"^[A-Z]{{2}}{END}", description="Country of the first sale"),
         ] = None,
         min_quantity: Annotated[
             int | None, Parameter(ge=1, le=1_000_000, description="Fewest licences free")

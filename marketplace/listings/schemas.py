@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import CurrencyCode, OptionalShortText, Quantity, ShortText
+from marketplace.kernel.text import END, CurrencyCode, OptionalShortText, Quantity, ShortText
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
 from marketplace.licensing.findings import Due, Finding, Outcome
 from marketplace.licensing.positions import (
@@ -24,17 +24,10 @@ from marketplace.licensing.units import unit_of
 from marketplace.listings.domain.listing import Evidence, Listing, State, Submission, Terms
 from marketplace.listings.service import Changes, Draft
 from marketplace.valuations.domain import ValueRange
+from marketplace.valuations.schemas import ProductKey
 
 ListingText = Annotated[str, Meta(pattern=pattern("lst"), description="Listing")]
-ProductKey = Annotated[
-    str,
-    Meta(
-        pattern="^[a-z0-9_]{1,20}-[a-z0-9]{1,10}-[a-z]{1,10}$",
-        examples=["ws_cal-2019-user"],
-        description="Product of the catalogue: family, version, metric",
-    ),
-]
-Slug = Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,39}$")]
+Slug = Annotated[str, Meta(pattern=f"^[a-z][a-z0-9_]{{0,39}}{END}")]
 SharedQuantity = Annotated[int, Meta(ge=0, le=1_000_000, description="Number of licences")]
 Identifiers = Annotated[
     dict[Slug, ShortText],
@@ -46,7 +39,12 @@ Identifiers = Annotated[
 ]
 Country = Annotated[
     str,
-    Meta(pattern="^([A-Z]{2})?$", max_length=2, description="ISO 3166-1 alpha-2", examples=["DE"]),
+    Meta(
+        pattern=f"^([A-Z]{{2}})?{END}",
+        max_length=2,
+        description="ISO 3166-1 alpha-2",
+        examples=["DE"],
+    ),
 ]
 
 
@@ -203,7 +201,7 @@ class EvidenceOut(msgspec.Struct, frozen=True, kw_only=True):
     file_name: str
     media_type: str
     size_bytes: int
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=f"^[0-9a-f]{{64}}{END}")]
     uploaded_at: datetime
 
     @classmethod

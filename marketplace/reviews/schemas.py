@@ -7,13 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.kernel.ids import format_id, pattern
-from marketplace.kernel.text import LongText
+from marketplace.kernel.text import END, LongText
 from marketplace.listings.schemas import EvidenceOut, FindingOut, ListingOut, ListingText
 from marketplace.reviews.domain import FindingDecision, Review, State
 from marketplace.reviews.service import Case
 
 FindingCode = Annotated[
-    str, Meta(pattern=r"^[a-z0-9]{1,20}\.[a-z_]{1,40}$", examples=["c01.source_unproven"])
+    str, Meta(pattern=rf"^[a-z0-9]{{1,20}}\.[a-z_]{{1,40}}{END}", examples=["c01.source_unproven"])
 ]
 
 
