@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import logging
+from datetime import date
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -175,6 +176,18 @@ class TestPrintVariants:
         for language in LANGUAGES:
             pdf = await printed(pool, certificate_view(conditions=conditions), language)
             assert len(pages_of(pdf)) <= 3
+
+    async def test_one_day_of_checks_is_told_once_and_several_line_by_line(
+        self, pool: RenderPool
+    ) -> None:
+        view = certificate_view()
+        first, *others = view.conditions
+        earlier = msgspec.structs.replace(first, checked_on=date(2026, 11, 18))
+        mixed = certificate_view(conditions=(earlier, *others))
+        assert "checked on 24 November 2026" in text_of(await printed(pool, view))
+        text = text_of(await printed(pool, mixed))
+        assert "checked on" not in text
+        assert "2026-11-18" in text
 
     async def test_mixed_lines_and_earlier_certificate_are_printed(self, pool: RenderPool) -> None:
         (licence,) = certificate_view().licences
