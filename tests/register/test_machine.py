@@ -48,6 +48,8 @@ COMPANIES: Final = tuple(register.party(f"{name} AG") for name in ("Alfa", "Brav
 PARTIES: Final = {company.id: company for company in (*COMPANIES, OPERATOR)}
 HOUR: Final = 3600
 EXAMPLES: Final = 30
+"""Enough to find each of four seeded mistakes: a hold ignored, an expired reservation posted, a promise
+shortened, a declaration of an earlier ownership accepted."""
 MOVABLE_CLOCK: Final = """
 CREATE TABLE test_clock (ahead interval NOT NULL);
 INSERT INTO test_clock VALUES ('0');

@@ -139,6 +139,12 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'CS409', MESSAGE = 'title.retired',
             DETAIL = 'Retired units never move again.';
     END IF;
+    IF (SELECT count(*) FILTER (WHERE title_span(o->'u') = p_units AND (o->>'k' = 'r') = (p_to IS NULL)) <> 1
+            OR bool_or(title_span(o->'u') <> p_units AND o->>'k' <> 't')
+          FROM jsonb_array_elements(v_body->'out') o) THEN
+        RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'entry.output_missing',
+            DETAIL = 'Exactly one output of the entry must be the units that move, the others stay title.';
+    END IF;
     IF p_kind = 'transfer' THEN
         v_declaration := title_declared(title_unb64(v_body->>'decl'), v_from, p_units);
     END IF;
@@ -158,11 +164,8 @@ BEGIN
               FROM jsonb_array_elements(v_body->'out') WITH ORDINALITY x OFFSET 0) o;
     INSERT INTO title_live (holding_id, lot_id, units, kind, party_id)
     SELECT h.id, h.lot_id, h.units, h.kind, h.party_id FROM title_holdings h WHERE h.created_by = v_event;
-    SELECT h.id INTO v_moved FROM title_holdings h WHERE h.created_by = v_event AND h.units = p_units;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = 'CS422', MESSAGE = 'entry.output_missing',
-            DETAIL = 'One output of the entry must be exactly the units that move.';
-    END IF;
+    SELECT h.id INTO STRICT v_moved
+      FROM title_holdings h WHERE h.created_by = v_event AND h.units = p_units;
     RETURN v_moved;
 END $$;
 
