@@ -42,7 +42,11 @@ _OF_ORDER: Final = _SELECT.where(transfers.c.order_id == bindparam("order_id")).
     transfers.c.id
 )
 _OF_ORDER_LOCKED: Final = _OF_ORDER.with_for_update(of=transfers, key_share=True)
-_INSERT: Final = insert(transfers).on_conflict_do_nothing(index_elements=["order_id", "lot_id"])
+_INSERT: Final = (
+    insert(transfers)
+    .on_conflict_do_nothing(index_elements=["order_id", "lot_id"])
+    .returning(transfers.c.id)
+)
 _INSERT_DECLARATION: Final = insert(declarations)
 _ADVANCE: Final = (
     update(transfers)
@@ -79,8 +83,7 @@ async def insert_transfers(
         }
         for transfer in new
     ]
-    statement = _INSERT.values(rows).returning(transfers.c.id)
-    return tuple((await connection.execute(statement)).scalars())
+    return tuple((await connection.execute(_INSERT, rows)).scalars())
 
 
 async def select_transfer(
