@@ -37,15 +37,7 @@ Identifiers = Annotated[
         examples=[{"licence_number": "87654321"}],
     ),
 ]
-Country = Annotated[
-    str,
-    Meta(
-        pattern=f"^([A-Z]{{2}})?{END}",
-        max_length=2,
-        description="ISO 3166-1 alpha-2",
-        examples=["DE"],
-    ),
-]
+Country = Annotated[str, Meta(pattern=f"^([A-Z]{{2}})?{END}", max_length=2, examples=["DE"])]
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
