@@ -1,5 +1,8 @@
 """The evidence files of the demo: plain one-page PDFs, as a seller would scan them. All names are invented."""
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -60,3 +63,16 @@ def evidence_files(seller: str, agreement: str, quantity: int) -> tuple[Evidence
 def _file(kind: str, title: str, issuer: str, rows: tuple[tuple[str, str], ...]) -> EvidenceFile:
     page = _PAGE.render(title=title, issuer=issuer, rows=rows)
     return EvidenceFile(kind, f"{kind}.pdf", HTML(string=page).write_pdf())
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the files into a folder: SELLER AGREEMENT QUANTITY FOLDER (the README's tour does)."""
+    seller, agreement, quantity, folder = arguments
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    for file in evidence_files(seller, agreement, int(quantity)):
+        (place / file.file_name).write_bytes(file.pdf)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
