@@ -39,7 +39,7 @@ def _paste(script: str, running: installation.Installation) -> subprocess.Comple
         "CESSION_DATA_DIR": str(running.folder),
     }
     return subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", script],
+        ["/bin/bash", "-e", "-o", "pipefail", "-c", script],
         cwd=CHECKOUT,
         env=environment,
         capture_output=True,
