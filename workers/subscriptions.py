@@ -23,6 +23,9 @@ SUBSCRIPTIONS: Final[Mapping[str, tuple[Subscription, ...]]] = {
     "certificate.issued.v1": (Subscription("certificates.render", "heavy"),),
     # Units the register freed by its own clock go back to the catalogue.
     "register.reservations_expired.v1": (Subscription("listings.refresh_units", "light"),),
+    "register.units_held.v1": (Subscription("listings.refresh_units", "light"),),
+    "register.hold_lifted.v1": (Subscription("listings.refresh_units", "light"),),
+    "register.units_reversed.v1": (Subscription("listings.refresh_units", "light"),),
 }
 
 NO_FOLLOW_UP: Final[Mapping[str, str]] = {
@@ -43,10 +46,7 @@ NO_FOLLOW_UP: Final[Mapping[str, str]] = {
     "quote.declined.v1": "units were released in the same transaction",
     "quote.expired.v1": "units were released in the same transaction",
     "order.fulfilled.v1": "the certificate was issued in the same transaction",
-    "register.units_held.v1": "the register itself refuses to move them",
-    "register.hold_lifted.v1": "the register itself allows them again",
     "register.units_retired.v1": "whoever retires them refreshes the listing",
-    "register.units_reversed.v1": "staff decide about the papers",
     "transfer.prepared.v1": "the seller finds it in its list of transfers",
     "transfer.posted.v1": "the certificate was issued in the same transaction",
     "transfer.voided.v1": "the register released the units with the order",

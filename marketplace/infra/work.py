@@ -6,7 +6,7 @@ inside the context manager that the request depends on, so a failed commit is an
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -125,7 +125,9 @@ class Work:
             # No statement can run any more; a rollback, also to a savepoint, takes the scope back as well.
             raise
         except Exception:
-            await self._resume()
+            # It may be the typed form of a database error, after which there is no scope to take back.
+            with suppress(DBAPIError):
+                await self._resume()
             raise
         else:
             await self._resume()
