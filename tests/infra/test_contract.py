@@ -132,3 +132,10 @@ class TestWholeApplication:
         company = whole["components"]["schemas"]["CompanyOut"]["properties"]
         assert company["created_at"]["format"] == "date-time"
         assert company["verified_at"]["anyOf"][0]["format"] == "date-time"
+
+    def test_no_route_is_given_both_a_work_and_a_view(self) -> None:
+        """Resolved together, the framework would not put the one away when the other is refused."""
+        for route in unopened_app().routes:
+            for handler in getattr(route, "route_handlers", ()):
+                given = set(handler.parsed_fn_signature.parameters)
+                assert not {"work", "view"} <= given, handler.handler_name

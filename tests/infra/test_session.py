@@ -51,6 +51,7 @@ ALLOWED = {
     "/edge/view": {"nobody", "key", "unverified key", "reading key", "owner", "viewer", "admin"},
     "/edge/signed-in": {"key", "unverified key", "reading key", "owner", "viewer", "admin"},
     "/edge/company": {"key", "unverified key", "reading key", "partner key", "owner", "admin"},
+    "/edge/many-parts": {"key", "admin"},
     "/edge/trade": {"key", "partner key", "owner"},
     "/edge/members": {"owner", "viewer", "admin", "reviewer"},
     "/edge/owners": {"owner", "admin"},
@@ -59,6 +60,7 @@ ALLOWED = {
 REFUSED = {
     ("/edge/signed-in", "nobody"): (401, "credential.missing"),
     ("/edge/company", "nobody"): (401, "credential.missing"),
+    ("/edge/many-parts", "nobody"): (401, "credential.missing"),
     ("/edge/trade", "reading key"): (403, "access.scope_missing"),
     ("/edge/trade", "viewer"): (403, "access.scope_missing"),
     ("/edge/trade", "unverified key"): (403, "company.not_verified"),

@@ -11,6 +11,7 @@ from litestar import Litestar
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from marketplace.app import create_app
 from marketplace.infra.access import PUBLIC_PRINCIPAL, Principal, system_principal
@@ -86,6 +87,14 @@ class TestFailedCommit:
         assert answer.headers["content-type"] == "application/problem+json"
         assert await self.rows(engine) == [0, 0, 0, 0, 0]
 
+    async def test_gives_the_same_answer_when_the_route_is_given_more_than_the_work(
+        self, deferred_app: Litestar, engine: AsyncEngine
+    ) -> None:
+        async with open_client(deferred_app) as client:
+            answer = await client.post("/edge/many-orphans")
+        assert (answer.status_code, answer.json()["code"]) == (409, "state.conflict")
+        assert await self.rows(engine) == [0, 0, 0, 0, 0]
+
     async def test_keeps_no_answer_for_a_replay(
         self, deferred_app: Litestar, engine: AsyncEngine
     ) -> None:
@@ -133,6 +142,17 @@ class TestRequest:
         answer = await edge.post(f"/edge/failures/{kind.replace('/', '%2F')}")
         assert answer.status_code >= 400
         assert await count_rows("audit_log") == 0
+
+    async def test_refused_requests_give_their_connections_back(
+        self, edge: httpx.AsyncClient, database: AsyncEngine
+    ) -> None:
+        for _ in range(20):
+            assert (await edge.get("/edge/many-parts")).status_code == 401
+            assert (await edge.get("/edge/list?limit=0")).status_code == 422
+            assert (await edge.delete("/edge/notes/x")).status_code in (404, 422)
+        pool = database.pool
+        assert isinstance(pool, AsyncAdaptedQueuePool)
+        assert pool.checkedout() == 0
 
     async def test_connection_goes_back_to_the_pool_without_its_scope(
         self, edge: httpx.AsyncClient, work: OpenWork, database: AsyncEngine

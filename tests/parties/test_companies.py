@@ -1,6 +1,7 @@
 """Companies over HTTP: register, see, change, be verified."""
 
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -303,6 +304,16 @@ class TestDecideVerification:
             409,
             "company.register_number_taken",
         )
+
+    async def test_of_a_company_that_is_not_there_is_not_found(
+        self, client: httpx.AsyncClient, reviewer: Party
+    ) -> None:
+        answer = await client.post(
+            f"/v1/companies/{format_id('cmp', UUID(int=1))}/verification",
+            json={"decision": "verified", "reason": REASON},
+            headers=reviewer.headers | {"If-Match": "*"},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (404, "company.unknown")
 
     async def test_is_for_reviewers_only(self, client: httpx.AsyncClient, ours: Party) -> None:
         answer = await self.decide(client, ours, ours)

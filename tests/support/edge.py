@@ -13,7 +13,15 @@ from sqlalchemy import text
 from marketplace.infra.access import PUBLIC, SIGNED_IN, company, member, staff
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of, require_match
-from marketplace.infra.http.parameters import Cursor, GivenView, GivenWork, IfMatch, Limit
+from marketplace.infra.http.parameters import (
+    Cursor,
+    GivenSettings,
+    GivenStorage,
+    GivenView,
+    GivenWork,
+    IfMatch,
+    Limit,
+)
 from marketplace.kernel.errors import Gone, Unavailable
 from marketplace.kernel.ids import format_id
 
@@ -148,6 +156,22 @@ class EdgeController(Controller):
     async def for_signed_in(self, work: GivenWork) -> str:
         """Let anybody known in."""
         return work.principal.credential
+
+    @get("/many-parts", opt={"access": company("listings:read"), "unlimited": True})
+    async def for_many_parts(
+        self, work: GivenWork, settings: GivenSettings, storage: GivenStorage
+    ) -> str:
+        """Be given everything that goes together."""
+        del storage
+        return f"{work.principal.scope} {settings.currency}"
+
+    @post("/many-orphans", opt={"access": PUBLIC})
+    async def add_many_orphans(
+        self, work: GivenWork, settings: GivenSettings, storage: GivenStorage
+    ) -> None:
+        """Break a deferred foreign key in a handler that is given more than the work."""
+        del settings, storage
+        await work.connection.execute(INSERT_ORPHAN)
 
     @get("/company", opt={"access": company("listings:read")})
     async def for_readers(self, work: GivenWork) -> str:

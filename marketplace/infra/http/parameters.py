@@ -13,7 +13,8 @@ from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import InvalidId, parse_id
 from marketplace.kernel.paging import LIMIT_MAX
 
-# What a handler is given, as the framework wants it marked; a bare `work: Work` is deprecated there.
+# What a handler is given, as the framework wants it marked; a bare `work: Work` is deprecated there. A handler takes a
+# work or a view, never both: started together, the framework would leak the one when the other is refused.
 GivenWork = NamedDependency[Work]
 GivenView = NamedDependency[View]
 GivenSettings = NamedDependency[Settings]
