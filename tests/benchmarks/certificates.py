@@ -61,8 +61,7 @@ def run() -> list[Result]:
     """Measure the three ways in turns; give the results, the naive one last."""
     fonts = prepare_fonts(FONTS_CACHE)
     os.environ["FONTCONFIG_FILE"] = str(fonts / FONTCONFIG)
-    # Importing WeasyPrint reads FONTCONFIG_FILE.
-    from marketplace.infra.render.engine import Engine  # noqa: PLC0415
+    from marketplace.infra.render.engine import Engine  # noqa: PLC0415  # reads FONTCONFIG_FILE
 
     engine = Engine(TEMPLATES, fonts)
     with asyncio.Runner() as runner:

@@ -73,8 +73,7 @@ def main(arguments: list[str]) -> None:
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
-    # Importing WeasyPrint starts fontconfig: late, so that a dead parent costs nothing.
-    from marketplace.infra.render.engine import Engine  # noqa: PLC0415
+    from marketplace.infra.render.engine import Engine  # noqa: PLC0415  # starts fontconfig: late
 
     engine = Engine(Path(templates), Path(fonts))
     engine.warm_up()

@@ -28,8 +28,7 @@ def fonts() -> Path:
 def engine(fonts: Path) -> "Engine":
     """Give an engine in this process, for what a test wants to see from inside."""
     os.environ["FONTCONFIG_FILE"] = str(fonts / FONTCONFIG)
-    # Importing WeasyPrint reads FONTCONFIG_FILE.
-    from marketplace.infra.render.engine import Engine  # noqa: PLC0415
+    from marketplace.infra.render.engine import Engine  # noqa: PLC0415  # reads FONTCONFIG_FILE
 
     return Engine(TEMPLATES, fonts)
 

@@ -23,6 +23,7 @@ from marketplace.documents.certificate import (
 )
 from marketplace.documents.registry import CERTIFICATE
 from marketplace.infra.render.pool import RenderPool
+from marketplace.infra.render.wire import Order
 from marketplace.kernel.errors import Malformed
 from tests.infra.render.conftest import FONTS_CACHE
 from tests.support.certificates import certificate_view, long_chain
@@ -317,8 +318,6 @@ class TestWarnings:
     def test_engine_has_nothing_to_complain_about(
         self, engine: Any, language: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        from marketplace.infra.render.wire import Order  # noqa: PLC0415
-
         weasyprint = logging.getLogger("weasyprint")
         weasyprint.addHandler(caplog.handler)
         try:
