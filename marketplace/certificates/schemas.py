@@ -101,7 +101,7 @@ class CertificatePage(msgspec.Struct, frozen=True):
 class Revocation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why a certificate is declared invalid; the reason is public."""
 
-    reason: ShortText
+    reason: Annotated[ShortText, Meta(examples=["The seller withdrew its declaration."])]
 
 
 class PublicCertificate(msgspec.Struct, frozen=True, kw_only=True):

@@ -279,7 +279,7 @@ class CatalogueController(Controller):
         ] = None,
         max_price_minor: Annotated[
             int | None,
-            Parameter(ge=0, le=10_000_000_000, description="Highest price of one licence"),
+            Parameter(ge=1, le=10_000_000_000, description="Highest price of one licence"),
         ] = None,
         cursor: Cursor = None,
         limit: Limit = LIMIT_DEFAULT,

@@ -1,9 +1,12 @@
 """The API reference as a page: a view of the OpenAPI document that reads well without scripts."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+
+_MOMENTS: Final = {"date": "2026-11-20", "date-time": "2026-11-25T09:00:00Z"}
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -167,6 +170,8 @@ def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
         }
     if schema.get("type") == "array":
         return [_example(document, schema.get("items", {}))]
+    if schema.get("format") in _MOMENTS:
+        return _MOMENTS[schema["format"]]
     return {"integer": schema.get("minimum", 0), "boolean": False, "string": "..."}.get(
         str(schema.get("type"))
     )

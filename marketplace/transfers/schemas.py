@@ -37,7 +37,7 @@ class DeclarationIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             examples=[[statement.value for statement in Statement]],
         ),
     ]
-    signatory_name: ShortText
+    signatory_name: Annotated[ShortText, Meta(examples=["Ines Albrecht"])]
     signatory_function: Annotated[ShortText, Meta(examples=["Head of IT"])]
     place: Annotated[ShortText, Meta(examples=["Hamburg"])]
     licence_servers: Annotated[

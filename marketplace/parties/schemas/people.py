@@ -90,5 +90,13 @@ class MemberPage(msgspec.Struct, frozen=True):
 class PasswordIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A new password, allowed by the present one."""
 
-    present_password: Annotated[str, Meta(min_length=1, max_length=128, pattern=PRINTABLE)]
+    present_password: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            pattern=PRINTABLE,
+            examples=["the one I was given at the start"],
+        ),
+    ]
     new_password: Password
