@@ -217,7 +217,7 @@ class LedgerBroker(dramatiq.Broker):
         """Give a consumer that holds up to `prefetch` jobs and waits `timeout` milliseconds."""
         return LedgerConsumer(self, queue_name, prefetch, timeout)
 
-    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> Any:  # noqa: ARG002
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> Any:  # noqa: ARG002 - the signature is the framework's
         """Refuse: a job is a row, written by the unit of work that causes it."""
         raise AssertionError(f"{message.actor_name}: jobs are enqueued by Work.enqueue")
 
