@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from marketplace.infra.access import Principal
 from marketplace.infra.passwords import check_password, hash_password, is_outdated
 from marketplace.infra.work import Work
-from marketplace.kernel.errors import Forbidden, Unauthenticated
+from marketplace.kernel.errors import Unauthenticated
 from marketplace.kernel.ids import format_id, parse_id
 from marketplace.parties import domain, store
 from marketplace.parties.domain import SESSION_LIFE, ApiKey, Company, CompanyKind, Member, Session
@@ -141,7 +141,7 @@ async def who_am_i(work: Work) -> Caller:
     principal = work.principal
     company = await store.find_company(work.connection, principal.company)
     if company is None:
-        raise Forbidden("company.unknown", "This credential belongs to no company.")
+        raise AssertionError("a caller's own company is always visible")
     member, key = None, None
     if principal.member_id is not None:
         login = await store.find_login(work.connection, principal.member_id)
