@@ -219,10 +219,9 @@ class EvidenceList(msgspec.Struct, frozen=True):
 class ListingValue(msgspec.Struct, frozen=True, kw_only=True):
     """What one licence is worth: 10 %, 50 % and 90 % points."""
 
-    low_minor: int
-    mid_minor: int
-    high_minor: int
-    currency: str
+    low: Money
+    mid: Money
+    high: Money
     grade: str
     method: str
     as_of_on: date
@@ -230,7 +229,9 @@ class ListingValue(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, value: ValueRange) -> Self:
         """Write a value."""
-        return cls(**{name: getattr(value, name) for name in cls.__struct_fields__})
+        low, mid, high = value.amounts
+        grade, method, day = value.grade, value.method, value.as_of_on
+        return cls(low=low, mid=mid, high=high, grade=grade, method=method, as_of_on=day)
 
 
 class ListingOut(msgspec.Struct, frozen=True, kw_only=True):

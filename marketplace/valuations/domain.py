@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Catalogue, PartNumber, Product
 
 METHOD: Final = "list-price-x-lifecycle-prior/1"
@@ -84,6 +85,13 @@ class ValueRange(msgspec.Struct, frozen=True, kw_only=True):
     newer_versions: int
     support_years_left: float | None
     log_ratio: float
+
+    @property
+    def amounts(self) -> tuple[Money, Money, Money]:
+        """Give low, middle and high as money."""
+        points = (self.low_minor, self.mid_minor, self.high_minor)
+        low, mid, high = (Money(point, self.currency) for point in points)
+        return low, mid, high
 
 
 class NoEstimate(StrEnum):

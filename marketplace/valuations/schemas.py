@@ -85,10 +85,11 @@ class ValueOut(msgspec.Struct, frozen=True):
     def of(cls, value: ValueRange) -> Self:
         """Build from the domain value."""
         price = value.list_price
+        low, mid, high = value.amounts
         return cls(
-            low=Money(value.low_minor, value.currency),
-            mid=Money(value.mid_minor, value.currency),
-            high=Money(value.high_minor, value.currency),
+            low=low,
+            mid=mid,
+            high=high,
             grade=value.grade,
             method=value.method,
             as_of_on=value.as_of_on,

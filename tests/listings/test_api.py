@@ -41,7 +41,7 @@ class TestPostListing:
         assert body["product_name"] == "Windows Server 2019 User CAL"
         assert body["unit_size"] == 1
         assert body["available_quantity"] == 0
-        assert body["value"]["low_minor"] < body["value"]["high_minor"]
+        assert body["value"]["low"]["amount_minor"] < body["value"]["high"]["amount_minor"]
         shown = await client.get(f"/v1/listings/{body['id']}", headers=seller.headers)
         assert shown.headers["etag"] == answer.headers["etag"]
         assert shown.json() == body | {"findings": [], "evidence": []}
@@ -156,7 +156,7 @@ class TestChangeListing:
             smallest_quantity=2,
             expires_at=(clock.now() + timedelta(days=5)).isoformat(),
         )
-        assert changed.json()["value"]["mid_minor"] != drafted.json()["value"]["mid_minor"]
+        assert changed.json()["value"]["mid"] != drafted.json()["value"]["mid"]
         assert changed.json()["position"]["offered"] == 10
 
     async def test_change_needs_the_current_etag(

@@ -320,7 +320,7 @@ class TestRevalueListings:
         assert "listings.revalue" in await drain_jobs()
         after = (await shown(client, on_sale))["value"]
         assert after["as_of_on"] == clock.now().date().isoformat()
-        assert after["mid_minor"] <= before["mid_minor"]
+        assert after["mid"]["amount_minor"] <= before["mid"]["amount_minor"]
 
     async def test_full_batch_goes_on_behind_its_last_listing(
         self, work: OpenWork, on_sale: Market

@@ -1,6 +1,6 @@
 """Asking for a value over HTTP, the worker's answer, the nightly values, and what other companies see of it."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -216,6 +216,14 @@ class TestRevalueProducts:
     async def test_before_the_first_night_the_list_is_empty(
         self, client: httpx.AsyncClient
     ) -> None:
+        assert (await client.get("/v1/product-values")).json() == {"items": []}
+
+    async def test_night_without_any_known_price_stores_nothing(
+        self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock
+    ) -> None:
+        clock.set(datetime(2015, 1, 1, tzinfo=UTC))
+        async with work() as unit:
+            assert await service.revalue_products(unit) == 0
         assert (await client.get("/v1/product-values")).json() == {"items": []}
 
     async def test_stored_values_refuse_change(self, work: OpenWork) -> None:
