@@ -238,8 +238,11 @@ def audience_of(reader: Reader) -> Reader:
 
 
 async def list_certificates(work: Work, window: Window) -> Page[Certificate]:
-    """Give the certificates the caller may see (own, sold, granted), newest first."""
-    found = await store.select_page(work.connection, window)
+    """Give the certificates the caller may see (own, sold, granted), newest first; staff see all."""
+    sight = None
+    if work.principal.scope != "staff":
+        sight = store.Sight(work.principal.company, await parties.list_givers(work))
+    found = await store.select_page(work.connection, sight, window)
     return page_of(found, window.limit, lambda certificate: (str(certificate.id),))
 
 

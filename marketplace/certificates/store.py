@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, text
+import msgspec
+from sqlalchemy import bindparam, func, insert, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,6 +46,13 @@ _INSERT_PAPER: Final = upsert(certificate_papers).on_conflict_do_nothing()
 _BY_CODE: Final = text("SELECT * FROM certificate_by_code(:code)")
 
 
+class Sight(msgspec.Struct, frozen=True):
+    """Whose certificates a company may see: its own, and those of companies that let it."""
+
+    company_id: UUID
+    givers: tuple[UUID, ...]
+
+
 async def insert_certificates(connection: AsyncConnection, new: Sequence[Certificate]) -> None:
     """Store new certificates with their frozen facts."""
     await connection.execute(
@@ -75,9 +83,22 @@ async def select_certificate(
     return None if row is None else _certificate(row)
 
 
-async def select_page(connection: AsyncConnection, window: Window) -> list[Certificate]:
-    """Load one row more than a window of what row security lets the caller see, newest first."""
-    statement = newest_first(_SELECT, certificates.c.id, window)
+async def select_page(
+    connection: AsyncConnection, sight: Sight | None, window: Window
+) -> list[Certificate]:
+    """Load one row more than a window of what the caller may see, newest first; None sees all.
+
+    Row security decides; the sight only lets the database find the few rows of one company by index.
+    """
+    query = _SELECT
+    if sight is not None:
+        query = query.where(
+            or_(
+                certificates.c.holder_id.in_((sight.company_id, *sight.givers)),
+                certificates.c.seller_id == sight.company_id,
+            )
+        )
+    statement = newest_first(query, certificates.c.id, window)
     return [_certificate(row) for row in await connection.execute(statement)]
 
 

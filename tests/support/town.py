@@ -29,8 +29,8 @@ from tests.support.app import make_ports, open_client
 from tests.support.clock import FixedClock
 from tests.support.deals import open_deal
 from tests.support.jobs import Drain, make_drain
-from tests.support.listings import Person, open_seller, open_staff, submitted_listing
-from tests.support.parties import make_party
+from tests.support.listings import Person, draft_body, open_seller, open_staff, submitted_listing
+from tests.support.parties import Party, make_party
 from tests.support.quotes import line, open_trader, publish, request
 from tests.support.render import FirstUseRenderer
 from workers.registration import Tools
@@ -163,26 +163,34 @@ async def _fill(site: Site, app: Litestar, port: int) -> Town:
         waiting = await open_deal(client, site.open_work, drain)
         admin, leaver = [await open_staff(site.open_work, "admin") for _ in range(2)]
         await publish(site.open_work, done.sellers[0], 5_000)
-        founder = await open_trader(site.open_work)
         quotes = [await request(client, done.buyer, line(count)) for count in (3, 4)]
-        await submitted_listing(client, FixedClock(), await open_seller(site.open_work))
+        seller = await open_seller(site.open_work)
+        await submitted_listing(client, FixedClock(), seller)
+        await client.post("/v1/listings", json=draft_body(FixedClock()), headers=seller.headers)
         async with site.open_work() as unit:
             partner = await make_party(unit, kind=CompanyKind.PARTNER, vat_id=None)
+            founder = await make_party(unit, vat_id=None)
         ids = {
             "qte": [quote.json()["id"] for quote in quotes],
             "trf": [item["id"] for deal in (done, waiting) for item in await deal.transfers(admin)],
             "crt": [item["id"] for item in await done.certificates(admin)],
             "ord": [done.order["id"], waiting.order["id"]],
-            "cmp": [format_id("cmp", (await open_trader(site.open_work)).company.id)],
+            "cmp": [
+                format_id("cmp", company.id)
+                for company in (partner.company, (await open_trader(site.open_work)).company)
+            ],
             "val": [await _asked(client, done.buyer)],
             "key": [await _spare_key(client, person) for person in (done.buyer, founder)],
+            "code": [await _code(client, done.buyer)],
         }
-        await _granted(client, done.buyer, format_id("cmp", partner.company.id))
+        for person in (done.buyer, founder):
+            await _granted(client, person, format_id("cmp", partner.company.id))
     async with site.open_work() as unit:
         ids |= await _ids_of_rows(unit)
-    callers = {
+    callers: dict[str, Person | Party] = {
         "buyer": done.buyer,
-        "seller": waiting.sellers[0],
+        "seller": seller,
+        "waiting": waiting.sellers[0],
         "founder": founder,
         "staff": admin,
         "leaver": leaver,
@@ -196,19 +204,25 @@ async def _fill(site: Site, app: Litestar, port: int) -> Town:
     )
 
 
-async def _asked(client: httpx.AsyncClient, person: Person) -> str:
+async def _code(client: httpx.AsyncClient, person: Person) -> str:
+    (one,) = (await client.get("/v1/certificates", headers=person.headers)).json()["items"]
+    whole = await client.get(f"/v1/certificates/{one['id']}", headers=person.headers)
+    return str(whole.json()["facts"]["verification"]["code"])
+
+
+async def _asked(client: httpx.AsyncClient, person: Person | Party) -> str:
     body = {"product": "ws_cal-2019-user", "quantity": 5}
     answer = await client.post("/v1/valuations", json=body, headers=person.headers)
     return str(answer.json()["id"])
 
 
-async def _spare_key(client: httpx.AsyncClient, person: Person) -> str:
+async def _spare_key(client: httpx.AsyncClient, person: Person | Party) -> str:
     body = {"name": "spare", "scopes": ["quotes:read"]}
     answer = await client.post("/v1/keys", json=body, headers=person.headers)
     return str(answer.json()["key"]["id"])
 
 
-async def _granted(client: httpx.AsyncClient, person: Person, partner_id: str) -> None:
+async def _granted(client: httpx.AsyncClient, person: Person | Party, partner_id: str) -> None:
     body = {"partner_company_id": partner_id, "expires_at": "2030-01-01T00:00:00Z"}
     answer = await client.post("/v1/grants", json=body, headers=person.headers)
     assert answer.status_code == 201, answer.text

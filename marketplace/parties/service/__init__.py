@@ -17,6 +17,7 @@ from marketplace.parties.service.companies import (
 )
 from marketplace.parties.service.grants import (
     give_grant,
+    list_givers,
     list_grants,
     load_grant,
     may_see_certificate,
@@ -68,6 +69,7 @@ __all__ = [
     "forget_old_sessions",
     "give_grant",
     "list_companies",
+    "list_givers",
     "list_grants",
     "list_keys",
     "list_members",

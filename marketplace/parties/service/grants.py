@@ -86,5 +86,10 @@ async def may_see_certificate(work: Work, owner_id: UUID, certificate_id: UUID) 
     return found is not None and found.covers(certificate_id, work.now)
 
 
+async def list_givers(work: Work) -> tuple[UUID, ...]:
+    """Give the companies that let the caller's company see some or all of their certificates now."""
+    return await store.find_givers(work.connection, work.principal.company, work.now)
+
+
 def _unknown() -> NotFound:
     return NotFound("grant.unknown", "There is no such grant of your company.")

@@ -16,6 +16,7 @@ from marketplace.parties.store.companies import (
 from marketplace.parties.store.grants import (
     Sight,
     find_covering_grant,
+    find_givers,
     find_grant,
     insert_grant,
     list_grants,
@@ -51,6 +52,7 @@ __all__ = [
     "find_companies_and_operator",
     "find_company",
     "find_covering_grant",
+    "find_givers",
     "find_grant",
     "find_key",
     "find_login",

@@ -39,6 +39,17 @@ _COVERING_GRANT: Final = (
 )
 
 
+_GIVERS: Final = (
+    select(grants.c.company_id)
+    .distinct()
+    .where(
+        grants.c.partner_company_id == bindparam("partner_id", type_=Uuid),
+        grants.c.revoked_at.is_(None),
+        grants.c.expires_at > bindparam("now", type_=DateTime(timezone=True)),
+    )
+)
+
+
 async def insert_grant(connection: AsyncConnection, grant: Grant) -> None:
     """Store a new grant."""
     row = msgspec.structs.asdict(grant) | {"certificate_ids": list(grant.certificate_ids)}
@@ -79,6 +90,14 @@ async def find_covering_grant(connection: AsyncConnection, sight: Sight) -> Gran
     """Read a live grant that allows a sight."""
     row = (await connection.execute(_COVERING_GRANT, msgspec.structs.asdict(sight))).first()
     return _grant(row) if row is not None else None
+
+
+async def find_givers(
+    connection: AsyncConnection, partner_id: UUID, now: datetime
+) -> tuple[UUID, ...]:
+    """Read which companies let a partner see certificates now."""
+    found = await connection.execute(_GIVERS, {"partner_id": partner_id, "now": now})
+    return tuple(found.scalars())
 
 
 def _grant(row: Row[Any]) -> Grant:
