@@ -78,6 +78,7 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
     everyone = await _everyone(work, titled, known)
     issued = tuple([await _issue(work, item, everyone, public_url) for item in titled])
     await store.insert_certificates(work.connection, issued)
+    await register.note_certificates(work, _numbers_by_holding(titled, issued))
     await listings.units_changed(work, [certificate.lot_id for certificate in issued])
     await orders.mark_fulfilled(work, order_id)
     for certificate in issued:
@@ -86,6 +87,15 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
             "certificate.issued", certificate_id=str(certificate.id), number=certificate.number
         )
     return issued
+
+
+def _numbers_by_holding(titled: Sequence[Posted], issued: Sequence[Certificate]) -> dict[UUID, str]:
+    """Give the holdings of the buyers with the number of their certificate, for the register."""
+    return {
+        line.holding_id: certificate.number
+        for item, certificate in zip(titled, issued, strict=True)
+        for line in item.lines
+    }
 
 
 async def _with_chains(work: Work, item: PostedTransfer) -> Posted:

@@ -13,11 +13,12 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from sqlalchemy import DateTime, Integer, LargeBinary, Text, bindparam, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from marketplace.infra.access import PUBLIC_PRINCIPAL, Principal
+from marketplace.infra.db import driver_row
 from marketplace.infra.jobs.ledger import NewJob
 from marketplace.kernel.clock import Clock, Ids
 from marketplace.kernel.events import Event
@@ -26,21 +27,11 @@ _ASSUME: Final = text(
     "SELECT set_config('cession.scope', :scope, true), set_config('cession.company', :company, true)"
 )
 
-_FINISH: Final = text(
-    "SELECT finish_work(CAST(:events AS jsonb), CAST(:jobs AS jsonb), CAST(:audit AS jsonb), :credential, :key, "
-    ":fingerprint, CAST(:status AS integer), :etag, :body, :now)"
-).bindparams(
-    bindparam("events", type_=Text),
-    bindparam("jobs", type_=Text),
-    bindparam("audit", type_=Text),
-    bindparam("credential", type_=Text),
-    bindparam("key", type_=Text),
-    bindparam("fingerprint", type_=LargeBinary),
-    bindparam("status", type_=Integer),
-    bindparam("etag", type_=Text),
-    bindparam("body", type_=LargeBinary),
-    bindparam("now", type_=DateTime(timezone=True)),
+_FINISH: Final = """
+SELECT finish_work(
+    CAST($1::text AS jsonb), CAST($2::text AS jsonb), CAST($3::text AS jsonb), $4, $5, $6, $7, $8, $9, $10
 )
+"""
 
 log = structlog.get_logger()
 
@@ -180,20 +171,18 @@ class Work:
         """
         if not (self._events or self._jobs or self._audit or self._answer):
             return False
-        answer = self._answer
-        values = {
-            "events": _json_or_null(self._events),
-            "jobs": _json_or_null(self._jobs),
-            "audit": _json_or_null(self._audit),
-            "credential": answer.credential if answer else None,
-            "key": answer.key if answer else None,
-            "fingerprint": answer.fingerprint if answer else None,
-            "status": answer.status if answer else None,
-            "etag": answer.etag if answer else None,
-            "body": answer.body if answer else None,
-            "now": self.now,
-        }
-        await self.connection.execute(_FINISH, values)
+        kept: tuple[Any, ...] = (None,) * 6
+        if self._answer is not None:
+            kept = msgspec.structs.astuple(self._answer)
+        await driver_row(
+            self.connection,
+            _FINISH,
+            _json_or_null(self._events),
+            _json_or_null(self._jobs),
+            _json_or_null(self._audit),
+            *kept,
+            self.now,
+        )
         return bool(self._jobs)
 
     def _add_job(

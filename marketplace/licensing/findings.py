@@ -45,12 +45,16 @@ class Due(StrEnum):
 
 
 class RuleRow(Row, frozen=True, kw_only=True):
-    """One of C01 to C22. `assessed` says whether `conditions.assess` computes it yet."""
+    """One of C01 to C22. `assessed` says whether `conditions.assess` computes it yet.
+
+    `evidence` names the papers that prove it (domain notes 1.2); empty where only declarations or our books speak.
+    """
 
     id: str
     question: str
     due: Due
     assessed: bool
+    evidence: tuple[EvidenceKind, ...] = ()
 
 
 class FindingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,9 +123,12 @@ def load_rules() -> Rules:
 
 @cache
 def evidence_for(rule_id: str) -> frozenset[EvidenceKind]:
-    """Return the kinds of paper that can speak to a rule: what would cure any finding it can make."""
-    rows = load_rules().findings.values()
-    return frozenset(kind for row in rows if row.rule == rule_id for kind in row.evidence)
+    """Return the kinds of paper that can speak to a rule: what proves it, and what would cure a finding it can make."""
+    rules = load_rules()
+    cures = {
+        kind for row in rules.findings.values() if row.rule == rule_id for kind in row.evidence
+    }
+    return cures | frozenset(rules.rules[rule_id].evidence)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import msgspec
 
-
 _MOMENTS: Final = {"date": "2026-11-20", "date-time": "2026-11-25T09:00:00Z"}
 
 

@@ -217,7 +217,7 @@ async def _prepared(line: Line, buyer: str, order: Any) -> list[Any]:
     lots = {one["lot_id"] for one in order["lines"]}
     give_up_at = asyncio.get_running_loop().time() + RETRY_SECONDS_MAX
     while asyncio.get_running_loop().time() < give_up_at:
-        page = await line.must("GET", "/v1/transfers?limit=100", buyer)
+        page = await line.must("GET", "/v1/transfers?limit=10", buyer)
         found = [item for item in page["items"] if item["order_id"] == order["id"]]
         if {item["lot_id"] for item in found} == lots:
             return found

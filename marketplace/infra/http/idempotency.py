@@ -13,7 +13,7 @@ from typing import Any, Final
 from litestar import Request
 from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, text
 
-from marketplace.infra.db import metadata
+from marketplace.infra.db import driver_row, metadata
 from marketplace.infra.work import KeptAnswer, Work
 from marketplace.kernel.errors import Conflict, FieldProblem, Malformed
 
@@ -35,7 +35,7 @@ idempotency_keys = Table(
 )
 Index("ix_idempotency_keys_created_at", idempotency_keys.c.created_at)
 
-_CLAIM: Final = text("SELECT * FROM claim_idempotency_key(:credential, :key)")
+_CLAIM: Final = "SELECT * FROM claim_idempotency_key($1, $2)"
 _PRUNE: Final = text("DELETE FROM idempotency_keys WHERE created_at < :before")
 
 
@@ -95,13 +95,13 @@ async def claim(request: Request[Any, Any, Any], work: Work, *, secret: bool) ->
         )
     credential = _credential(request, work)
     fingerprint = await _fingerprint(request)
-    row = (await work.connection.execute(_CLAIM, {"credential": credential, "key": key})).one()
-    if row.state == "running":
+    row = await driver_row(work.connection, _CLAIM, credential, key)
+    if row["state"] == "running":
         raise Conflict(
             "idempotency_key.in_use",
             "The first request with this key is still running; retry in a moment.",
         )
-    if row.state == "known":
+    if row["state"] == "known":
         _answer_known(row, fingerprint, secret=secret)
     made = Claim(credential, key, fingerprint)
     if secret:
@@ -117,7 +117,7 @@ async def prune(work: Work, before: Any) -> int:
 
 
 def _answer_known(row: Any, fingerprint: bytes, *, secret: bool) -> None:
-    if bytes(row.fingerprint) != fingerprint:
+    if bytes(row["fingerprint"]) != fingerprint:
         raise Malformed(
             "idempotency_key.reused",
             "This key was used for another request; take a new key for each new request.",
@@ -128,7 +128,7 @@ def _answer_known(row: Any, fingerprint: bytes, *, secret: bool) -> None:
             "idempotency_key.shown_once",
             "This was done before and its secret is shown only once; revoke the thing and make a new one.",
         )
-    raise Replay(row.status, bytes(row.body), row.etag)
+    raise Replay(row["status"], bytes(row["body"]), row["etag"])
 
 
 def _credential(request: Request[Any, Any, Any], work: Work) -> str:
