@@ -45,7 +45,6 @@ from marketplace.parties import service as parties
 from marketplace.parties.domain import Company
 from marketplace.register import service as register
 from marketplace.transfers import service as transfers
-from marketplace.transfers.domain import Transfer
 from marketplace.transfers.service import PostedTransfer
 
 log = structlog.get_logger()
@@ -128,7 +127,7 @@ async def _issue(
     facts = compose(
         Head(number=number, code=code, url=f"{public_url}/verify/{code}", issued_at=work.now),
         posted,
-        await _provenance(work, transfer, companies[transfer.buyer_id]),
+        await _provenance(work, posted, companies[transfer.buyer_id]),
         companies,
         _CATALOGUE,
     )
@@ -146,20 +145,18 @@ async def _issue(
     )
 
 
-async def _provenance(work: Work, transfer: Transfer, buyer: Company) -> Provenance:
+async def _provenance(work: Work, posted: Posted, buyer: Company) -> Provenance:
     """Check the conditions again for this buyer on this day, now with the signed declaration."""
+    transfer, signing = posted.transfer, posted.declaration.signing
     listing = await listings.load_listing(work, transfer.listing_id)
     evidence = await listings.list_evidence(work, transfer.listing_id)
     position = listing.position
     today = work.now.date()
-    cease_use = None
-    if transfer.declaration is not None:
-        signing = transfer.declaration.signing
-        cease_use = CeaseUse(
-            quantity=signing.quantity,
-            ended_on=signing.use_ended_on,
-            licence_server_removed=bool(signing.licence_servers),
-        )
+    cease_use = CeaseUse(
+        quantity=signing.quantity,
+        ended_on=signing.use_ended_on,
+        licence_server_removed=bool(signing.licence_servers),
+    )
     shown = summarise([paper.kind for paper in evidence], cease_use)
     findings = (
         *(

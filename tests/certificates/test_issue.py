@@ -11,7 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from marketplace.certificates import service
+from marketplace.certificates.domain.certificate import Reader
 from marketplace.infra.work import WorkSource
+from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id, parse_id
 from marketplace.register import service as register
 from tests.conftest import OpenWork
@@ -120,6 +122,21 @@ class TestCompleteOrder:
         assert ran.count("certificates.complete_order") == 3
         assert ran.count("certificates.render") == 2
         assert len(await deal.certificates(deal.buyer)) == 2
+
+
+class TestPapersToPrint:
+    async def test_unknown_certificate_is_not_printed(self, work: OpenWork) -> None:
+        async with work() as unit:
+            with pytest.raises(NotFound, match=r"certificate\.unknown"):
+                await service.papers_to_print(unit, unit.new_id(), Reader.HOLDER)
+
+    async def test_printed_certificate_has_nothing_left(self, deal: Deal, work: OpenWork) -> None:
+        issued = await complete(work, deal)
+        await deal.drain()
+        async with work() as unit:
+            for one in issued:
+                assert await service.papers_to_print(unit, one.id, Reader.HOLDER) is None
+                assert await service.papers_to_print(unit, one.id, Reader.SELLER) is not None
 
 
 class TestRowSecurity:

@@ -342,6 +342,31 @@ class TestWhatEachSideSees:
         assert ids == sorted(ids, reverse=True)
 
 
+class TestViewTitle:
+    async def test_administrators_see_who_holds_what(self, deal: Deal, work: OpenWork) -> None:
+        await deal.complete()
+        admin = await open_staff(work, "admin")
+        path = f"/v1/lots/{format_id('lot', deal.lots[0].lot_id)}"
+        title = (await deal.client.get(path, headers=admin.headers)).json()
+        assert (title["whole"], title["units"]) == (True, 30)
+        (holding,) = title["holdings"]
+        assert (holding["first"], holding["end"]) == (0, 30)
+        assert holding["holder"] == deal.buyer.company.legal_name
+
+    async def test_others_do_not(self, deal: Deal) -> None:
+        path = f"/v1/lots/{format_id('lot', deal.lots[0].lot_id)}"
+        for person in (deal.buyer, deal.sellers[0], deal.finance):
+            assert (await deal.client.get(path, headers=person.headers)).status_code == 403
+
+    async def test_unknown_lot_is_not_found(
+        self, client: httpx.AsyncClient, work: OpenWork
+    ) -> None:
+        admin = await open_staff(work, "admin")
+        path = f"/v1/lots/{format_id('lot', admin.company.id)}"
+        answer = await client.get(path, headers=admin.headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "lot.unknown")
+
+
 class TestStatements:
     async def test_texts_are_public(self, client: httpx.AsyncClient) -> None:
         items = (await client.get("/v1/declaration-statements")).json()["items"]

@@ -200,6 +200,14 @@ class TestRevalueProducts:
             assert stored.scalar_one() == valued
         assert (await client.get("/v1/product-values")).json()["items"] == first
 
+    async def test_night_job_does_it(
+        self, client: httpx.AsyncClient, work: OpenWork, drain_jobs: Drain
+    ) -> None:
+        async with work() as unit:
+            unit.enqueue("valuations.revalue_products", {})
+        assert await drain_jobs() == ["valuations.revalue_products"]
+        assert (await client.get("/v1/product-values")).json()["items"] != []
+
     async def test_newest_night_is_shown(
         self, client: httpx.AsyncClient, work: OpenWork, clock: FixedClock
     ) -> None:
