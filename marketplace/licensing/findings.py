@@ -128,7 +128,7 @@ def evidence_for(rule_id: str) -> frozenset[EvidenceKind]:
     cures = {
         kind for row in rules.findings.values() if row.rule == rule_id for kind in row.evidence
     }
-    return cures | frozenset(rules.rules[rule_id].evidence)
+    return frozenset(cures.union(rules.rules[rule_id].evidence))
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
