@@ -151,6 +151,10 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(_type(option) for option in schema.get("oneOf") or schema["anyOf"])
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"] if value is not None)
+    if {"minimum", "maximum"} <= schema.keys():
+        return f"{int(schema['minimum'])} to {int(schema['maximum'])}"
+    if schema.get("type") == "array" and schema.get("items"):
+        return f"list of {_type(schema['items'])}"
     kind = schema.get("type", "object" if "$ref" in schema else "any")
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
