@@ -41,7 +41,14 @@ _ONE_LOCKED: Final = _ONE.with_for_update(of=transfers, key_share=True)
 _OF_ORDER: Final = _SELECT.where(transfers.c.order_id == bindparam("order_id")).order_by(
     transfers.c.id
 )
-_OF_ORDER_LOCKED: Final = _OF_ORDER.with_for_update(of=transfers, key_share=True)
+# A statement that waits for a lock sees the locked row as it is then, but joined rows as they were when it began: the
+# declaration whose transaction it waited for would be missing. So the lock is a statement of its own.
+_LOCK_OF_ORDER: Final = (
+    select(transfers.c.id)
+    .where(transfers.c.order_id == bindparam("order_id"))
+    .order_by(transfers.c.id)
+    .with_for_update(key_share=True)
+)
 _INSERT: Final = (
     insert(transfers)
     .on_conflict_do_nothing(index_elements=["order_id", "lot_id"])
@@ -99,10 +106,10 @@ async def select_of_order(
     connection: AsyncConnection, order_id: UUID, *, lock: bool = False
 ) -> tuple[Transfer, ...]:
     """Load all transfers of an order, in a stable order."""
-    statement = _OF_ORDER_LOCKED if lock else _OF_ORDER
-    return tuple(
-        _transfer(row) for row in await connection.execute(statement, {"order_id": order_id})
-    )
+    if lock:
+        await connection.execute(_LOCK_OF_ORDER, {"order_id": order_id})
+    rows = await connection.execute(_OF_ORDER, {"order_id": order_id})
+    return tuple(_transfer(row) for row in rows)
 
 
 async def select_page(

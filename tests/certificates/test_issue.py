@@ -16,8 +16,10 @@ from marketplace.infra.work import WorkSource
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id, parse_id
 from marketplace.register import service as register
+from marketplace.transfers import service as transfers
+from marketplace.transfers.schemas import DeclarationIn
 from tests.conftest import OpenWork
-from tests.support.deals import Deal, open_deal
+from tests.support.deals import Deal, declaration, open_deal
 from tests.support.jobs import Drain
 from tests.support.quotes import open_trader
 
@@ -37,6 +39,17 @@ async def deal(client: httpx.AsyncClient, work: OpenWork, drain_jobs: Drain) -> 
 async def complete(work: OpenWork, deal: Deal, url: str = URL) -> tuple[Any, ...]:
     async with work() as unit:
         return await service.complete_order(unit, parse_id("ord", deal.order["id"]), url)
+
+
+async def _until_blocked(work: OpenWork) -> None:
+    """Wait until some backend waits for a lock."""
+    query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    for _ in range(500):
+        async with work() as unit:
+            if (await unit.connection.execute(query)).scalar_one():
+                return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 async def snapshot(work: OpenWork, deal: Deal) -> dict[str, Any]:
@@ -116,6 +129,20 @@ class TestCompleteOrder:
             found = await unit.connection.execute(text("SELECT count(*) FROM certificates"))
             assert found.scalar_one() == 2
             assert await register.audit(unit) == ()
+
+    async def test_a_job_that_waited_for_a_declaration_sees_it(
+        self, client: httpx.AsyncClient, drain_jobs: Drain, work: OpenWork
+    ) -> None:
+        opened = await open_deal(client, work, drain_jobs, sellers=1)
+        await opened.pay()
+        (seller,) = opened.sellers
+        transfer = await opened.transfer_of(seller)
+        signing = msgspec.convert(declaration(transfer), DeclarationIn).signing()
+        async with work(seller.principal) as signed:
+            await transfers.sign_declaration(signed, parse_id("trf", transfer["id"]), signing)
+            waiting = asyncio.create_task(complete(work, opened))
+            await _until_blocked(work)
+        assert len(await waiting) == 1
 
     async def test_jobs_of_payment_and_declarations_complete_it_once(self, deal: Deal) -> None:
         ran = await deal.drain()

@@ -7,6 +7,7 @@ retries what a careful client retries: lost connections, 503 and 409 "still runn
 import asyncio
 import json
 import random
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -23,6 +24,8 @@ from marketplace.staffing import Hiring, hire
 PASSWORD: Final = "correct horse battery staple"
 RETRY_SECONDS_MAX: Final = 90.0
 POLL_SECONDS: Final = 0.02
+POLL_SECONDS_MAX: Final = 1.0
+"""A client looks again after 20 ms, then after longer and longer pauses, as a polite one does."""
 _LOST: Final = (OSError, EOFError, asyncio.IncompleteReadError)
 _TRY_AGAIN: Final = frozenset({429, 503})
 
@@ -215,24 +218,30 @@ def declaration(quantity: int) -> dict[str, Any]:
 
 async def _prepared(line: Line, buyer: str, order: Any) -> list[Any]:
     lots = {one["lot_id"] for one in order["lines"]}
-    give_up_at = asyncio.get_running_loop().time() + RETRY_SECONDS_MAX
-    while asyncio.get_running_loop().time() < give_up_at:
+    async for _ in _polls(f"order {order['id']}: its transfers were never prepared"):
         page = await line.must("GET", "/v1/transfers?limit=10", buyer)
         found = [item for item in page["items"] if item["order_id"] == order["id"]]
         if {item["lot_id"] for item in found} == lots:
             return found
-        await asyncio.sleep(POLL_SECONDS)
-    raise Unexpected(f"order {order['id']}: its transfers were never prepared")
+    return []
 
 
 async def _fulfilled(line: Line, buyer: str, order_id: str) -> None:
-    give_up_at = asyncio.get_running_loop().time() + RETRY_SECONDS_MAX
-    while asyncio.get_running_loop().time() < give_up_at:
+    async for _ in _polls(f"order {order_id} was never fulfilled"):
         order = await line.must("GET", f"/v1/orders/{order_id}", buyer)
         if order["state"] == "fulfilled":
             return
-        await asyncio.sleep(POLL_SECONDS)
-    raise Unexpected(f"order {order_id} was never fulfilled")
+
+
+async def _polls(never: str) -> AsyncIterator[None]:
+    """Yield for each look; raise `Unexpected(never)` when it takes too long."""
+    loop = asyncio.get_running_loop()
+    give_up_at, pause = loop.time() + RETRY_SECONDS_MAX, POLL_SECONDS
+    while loop.time() < give_up_at:
+        yield
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.6, POLL_SECONDS_MAX)
+    raise Unexpected(never)
 
 
 async def _join(line: Line, staff: str, name: str) -> str:
