@@ -20,7 +20,7 @@ from dramatiq.broker import Consumer, MessageProxy
 
 from marketplace.infra.jobs import delivery
 from marketplace.infra.jobs.delivery import Delivery
-from marketplace.infra.jobs.doorbell import CHANNEL
+from marketplace.infra.jobs.doorbell import CHANNEL, EVERY_QUEUE
 
 POLL_SECONDS: Final = 1.0
 CALL_SECONDS_MAX: Final = 30.0
@@ -39,7 +39,7 @@ class LedgerLink:
         self._lease_seconds = lease_seconds
         self._lock = asyncio.Lock()
         self._connection: Any = None
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[tuple[Callable[[], None], str]] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -55,13 +55,13 @@ class LedgerLink:
         if self._connection is not None:
             self._connection.terminate()
 
-    def add_listener(self, wake: Callable[[], None]) -> None:
-        """Call this, on the event loop, whenever jobs were committed or freed."""
-        self._listeners.append(wake)
+    def add_listener(self, wake: Callable[[], None], queue: str = EVERY_QUEUE) -> None:
+        """Call this, on the event loop, whenever jobs of a queue (or of any) were committed or freed."""
+        self._listeners.append((wake, queue))
 
     def remove_listener(self, wake: Callable[[], None]) -> None:
         """Call it no longer."""
-        self._listeners.remove(wake)
+        self._listeners = [known for known in self._listeners if known[0] != wake]
 
     async def claim(self, queue: str, limit: int) -> tuple[list[Delivery], float | None]:
         """Claim due jobs and give the seconds until the next one is due, if there is one."""
@@ -91,7 +91,7 @@ class LedgerLink:
                 return
         if freed:
             log.warning("jobs.swept", queues=sorted(freed))
-            self._wake()
+            self._wake(freed)
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -104,7 +104,7 @@ class LedgerLink:
                 self._url, timeout=10, server_settings={"application_name": "cession-jobs"}
             )
             log.info("jobs.connected")
-            await self._connection.add_listener(CHANNEL, lambda *_: self._wake())
+            await self._connection.add_listener(CHANNEL, self._heard)
         return self._connection
 
     def _lose(self, problem: BaseException) -> None:
@@ -113,9 +113,13 @@ class LedgerLink:
             self._connection.terminate()
             self._connection = None
 
-    def _wake(self) -> None:
-        for wake in self._listeners:
-            wake()
+    def _heard(self, _connection: Any, _pid: int, _channel: str, queues: str) -> None:
+        self._wake(set(queues.split()) or {EVERY_QUEUE})
+
+    def _wake(self, queues: set[str]) -> None:
+        for wake, queue in self._listeners:
+            if queue in queues or EVERY_QUEUE in (queue, *queues):
+                wake()
 
 
 class LedgerConsumer(Consumer):
@@ -131,7 +135,8 @@ class LedgerConsumer(Consumer):
         self._changed = threading.Condition()
         self._rung = threading.Event()
         self._look_at = 0.0
-        broker.link.add_listener(self._rung.set)
+        self._wake = self._rung.set
+        broker.link.add_listener(self._wake, queue)
 
     def __next__(self) -> MessageProxy | None:
         """Give the next job, or `None` after at most the timeout."""
@@ -188,7 +193,7 @@ class LedgerConsumer(Consumer):
 
     def close(self) -> None:
         """Hand back what is still buffered here."""
-        self._broker.link.remove_listener(self._rung.set)
+        self._broker.link.remove_listener(self._wake)
         self.requeue(())
 
 

@@ -44,6 +44,8 @@ def make_engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=0,
+        # The connection used last is used next: its prepared statements and cached plans are warm.
+        pool_use_lifo=True,
         # Error texts must not carry parameters: they hold names and salts, and end in logs and job rows.
         hide_parameters=True,
         pool_timeout=15,

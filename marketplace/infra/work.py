@@ -5,7 +5,7 @@ inside the context manager that the request depends on, so a failed commit is an
 (`tests/infra/test_work.py` proves it with a deferred constraint).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -46,15 +46,15 @@ class Subscription(msgspec.Struct, frozen=True):
 class Doorbell(Protocol):
     """Tells waiting workers that rows were committed; a lost ring costs at most one poll."""
 
-    def ring(self) -> None:
-        """Ring soon; cheap, never waits, never fails."""
+    def ring(self, queues: Collection[str] = ()) -> None:
+        """Ring soon for these queues, or for all; cheap, never waits, never fails."""
         ...
 
 
 class SilentDoorbell:
     """A doorbell nobody hears: for commands and tests that drain jobs themselves."""
 
-    def ring(self) -> None:
+    def ring(self, queues: Collection[str] = ()) -> None:
         """Do nothing."""
 
 
@@ -164,13 +164,13 @@ class Work:
         """Keep the encoded answer of this request for a repetition of it."""
         self._answer = answer
 
-    async def flush(self) -> bool:
-        """Write what was announced, enqueued, audited and kept, in one round trip; tell whether jobs are among it.
+    async def flush(self) -> frozenset[str]:
+        """Write what was announced, enqueued, audited and kept, in one round trip; give the queues that got jobs.
 
         Called once, at the edge.
         """
         if not (self._events or self._jobs or self._audit or self._answer):
-            return False
+            return frozenset()
         kept: tuple[Any, ...] = (None,) * 6
         if self._answer is not None:
             kept = msgspec.structs.astuple(self._answer)
@@ -183,7 +183,7 @@ class Work:
             *kept,
             self.now,
         )
-        return bool(self._jobs)
+        return frozenset(job.queue for job in self._jobs)
 
     def _add_job(
         self,
@@ -253,9 +253,9 @@ class WorkSource:
             if principal is not None:
                 await work.assume(principal)
             yield work
-            has_jobs = await work.flush()
-        if has_jobs:
-            self._doorbell.ring()
+            queues = await work.flush()
+        if queues:
+            self._doorbell.ring(queues)
 
     @asynccontextmanager
     async def view(self) -> AsyncIterator[View]:

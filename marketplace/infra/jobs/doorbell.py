@@ -7,12 +7,14 @@ here ever raises to the caller.
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import Any, Final
 
 import asyncpg
 import structlog
 
 CHANNEL: Final = "cession_jobs"
+EVERY_QUEUE: Final = "*"
 PAUSE_SECONDS: Final = 0.004
 RETRY_SECONDS: Final = 1.0
 
@@ -25,11 +27,16 @@ class PostgresDoorbell:
     def __init__(self, database_url: str) -> None:
         self._url = database_url
         self._rung = asyncio.Event()
+        self._queues: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._connection: Any = None
 
-    def ring(self) -> None:
-        """Note the ring; the running task sends it, joined with others of the same milliseconds."""
+    def ring(self, queues: Collection[str] = ()) -> None:
+        """Note the ring; the running task sends it, joined with others of the same milliseconds.
+
+        Workers look only into the queues that are named; none named means all.
+        """
+        self._queues.update(queues or {EVERY_QUEUE})
         self._rung.set()
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._send_rings())
@@ -65,7 +72,10 @@ class PostgresDoorbell:
                     "application_name": "cession-doorbell",
                 },
             )
-        await self._connection.execute(f"notify {CHANNEL}")
+        queues, self._queues = self._queues, set()
+        await self._connection.execute(
+            "select pg_notify($1, $2)", CHANNEL, " ".join(sorted(queues))
+        )
 
     def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
