@@ -40,6 +40,7 @@ from marketplace.licensing.positions import CeaseUse, summarise
 from marketplace.licensing.programmes import find_programme
 from marketplace.licensing.zones import zone_of
 from marketplace.listings import service as listings
+from marketplace.listings.domain.listing import Evidence, Listing
 from marketplace.orders import service as orders
 from marketplace.parties import service as parties
 from marketplace.parties.domain import Company
@@ -75,11 +76,18 @@ async def complete_order(work: Work, order_id: UUID, public_url: str) -> tuple[C
     posted = await transfers.post_order(work, order, ready, known, operator)
     titled = [await _with_chains(work, item) for item in posted]
     everyone = await _everyone(work, titled, known)
-    issued = tuple([await _issue(work, item, everyone, public_url) for item in titled])
+    proven = [await listings.load_with_evidence(work, item.transfer.listing_id) for item in titled]
+    issued = tuple(
+        _issue(work, item, _provenance(work, item, proof, everyone), everyone, public_url)
+        for item, proof in zip(titled, proven, strict=True)
+    )
     await store.insert_certificates(work.connection, issued)
     await register.note_certificates(work, _numbers_by_holding(titled, issued))
-    await listings.units_changed(work, [certificate.lot_id for certificate in issued])
-    await orders.mark_fulfilled(work, order_id)
+    # What was sold had been reserved, so free units stay as they are; a lot without any may be sold out now.
+    await listings.units_changed(
+        work, [item.lot_id for item, _ in proven if item.lot_id and not item.available]
+    )
+    await orders.mark_fulfilled(work, order)
     for certificate in issued:
         work.announce(CertificateIssued(certificate_id=certificate.id))
         log.info(
@@ -117,8 +125,12 @@ async def _everyone(
     return {**known, **await parties.load_companies(work, missing)} if missing else known
 
 
-async def _issue(
-    work: Work, posted: Posted, companies: Mapping[UUID, Company], public_url: str
+def _issue(
+    work: Work,
+    posted: Posted,
+    provenance: Provenance,
+    companies: Mapping[UUID, Company],
+    public_url: str,
 ) -> Certificate:
     transfer = posted.transfer
     certificate_id = work.new_id()
@@ -127,7 +139,7 @@ async def _issue(
     facts = compose(
         Head(number=number, code=code, url=f"{public_url}/verify/{code}", issued_at=work.now),
         posted,
-        await _provenance(work, posted, companies[transfer.buyer_id]),
+        provenance,
         companies,
         _CATALOGUE,
     )
@@ -145,12 +157,16 @@ async def _issue(
     )
 
 
-async def _provenance(work: Work, posted: Posted, buyer: Company) -> Provenance:
+def _provenance(
+    work: Work,
+    posted: Posted,
+    proven: tuple[Listing, Sequence[Evidence]],
+    companies: Mapping[UUID, Company],
+) -> Provenance:
     """Check the conditions again for this buyer on this day, now with the signed declaration."""
     transfer, signing = posted.transfer, posted.declaration.signing
-    listing = await listings.load_listing(work, transfer.listing_id)
-    evidence = await listings.list_evidence(work, transfer.listing_id)
-    position = listing.position
+    listing, evidence = proven
+    position, buyer = listing.position, companies[transfer.buyer_id]
     today = work.now.date()
     cease_use = CeaseUse(
         quantity=signing.quantity,

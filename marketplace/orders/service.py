@@ -84,17 +84,17 @@ async def mark_paid(work: Work, order_id: UUID, amount: Money) -> Order:
     return order
 
 
-async def mark_fulfilled(work: Work, order_id: UUID) -> Order:
-    """Note that the licences are the buyer's; called in the transaction that posts them.
+async def mark_fulfilled(work: Work, order: Order) -> Order:
+    """Note that the licences are the buyer's; called in the transaction that posts them, with the order it locked.
 
     Raises:
         Conflict: the order is not paid, or fulfilled already.
     """
-    order, event = decisions.fulfil(await load_order(work, order_id, lock=True), work.now)
-    await store.save_moves(work.connection, [order])
+    fulfilled, event = decisions.fulfil(order, work.now)
+    await store.save_moves(work.connection, [fulfilled])
     work.announce(event)
-    log.info("order.fulfilled", order_id=str(order_id))
-    return order
+    log.info("order.fulfilled", order_id=str(order.id))
+    return fulfilled
 
 
 async def cancel_unpaid_orders(work: Work, batch: int = CANCELLED_AT_ONCE) -> int:

@@ -188,7 +188,8 @@ class TestMarkFulfilled:
         order = (await accept(client, buyer, quote["id"])).json()
         with pytest.raises(Exception, match=r"order\.placed"):
             async with work() as unit:
-                await service.mark_fulfilled(unit, parse_id("ord", order["id"]))
+                unpaid = await service.load_order(unit, parse_id("ord", order["id"]), lock=True)
+                await service.mark_fulfilled(unit, unpaid)
 
     async def test_paid_order_is_fulfilled_and_says_so(
         self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, quote: dict[str, Any]
@@ -198,7 +199,8 @@ class TestMarkFulfilled:
         async with work() as unit:
             loaded = await service.load_order(unit, order_id)
             await service.mark_paid(unit, order_id, loaded.total)
-            done = await service.mark_fulfilled(unit, order_id)
+            paid = await service.load_order(unit, order_id, lock=True)
+            done = await service.mark_fulfilled(unit, paid)
         assert done.state is OrderState.FULFILLED
         shown = await client.get(f"/v1/orders/{order['id']}", headers=buyer.headers)
         assert shown.json()["state"] == "fulfilled"

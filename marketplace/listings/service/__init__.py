@@ -19,6 +19,7 @@ from marketplace.listings.service.papers import (
     list_evidence,
     load_evidence,
     load_whole_listing,
+    load_with_evidence,
 )
 from marketplace.listings.service.selling import (
     Changes,
@@ -56,6 +57,7 @@ __all__ = [
     "load_listings",
     "load_submission",
     "load_whole_listing",
+    "load_with_evidence",
     "offers_for",
     "post_listing",
     "publish_listing",

@@ -93,6 +93,16 @@ async def list_evidence(work: Work, listing_id: UUID) -> list[Evidence]:
     return await papers.list_evidence(work.connection, listing_id)
 
 
+async def load_with_evidence(work: Work, listing_id: UUID) -> tuple[Listing, list[Evidence]]:
+    """Give a listing with its papers, oldest first: what a certificate is made of.
+
+    Raises:
+        NotFound: no such listing for this caller.
+    """
+    listing = await load_listing(work, listing_id)
+    return listing, await papers.list_evidence(work.connection, listing_id)
+
+
 async def load_evidence(work: Work, listing_id: UUID, evidence_id: UUID) -> Evidence:
     """Give one paper of a listing.
 
