@@ -6,16 +6,10 @@ from uuid import UUID
 
 import msgspec
 from sqlalchemy import (
-    ARRAY,
-    DateTime,
-    LargeBinary,
     Row,
-    Text,
     Uuid,
     bindparam,
-    column,
     delete,
-    func,
     insert,
     select,
     update,
@@ -49,19 +43,11 @@ class Login(msgspec.Struct, frozen=True):
     password_hash: str
 
 
-_OPENED: Final = func.open_session(
-    bindparam("token_hash", type_=LargeBinary), bindparam("now", type_=DateTime(timezone=True))
-).table_valued(
-    column("credential_kind", Text),
-    column("credential_id", Uuid),
-    column("company_id", Uuid),
-    column("company_kind", Text),
-    column("member_id", Uuid),
-    column("roles", ARRAY(Text)),
-    column("scopes", ARRAY(Text)),
-    column("verified"),
-)
-_OPEN_SESSION: Final = select(*(_OPENED.c[name] for name in Opened.__struct_fields__))
+# Runs in every request, so it goes to the driver as it is: half the CPU of a statement that SQLAlchemy builds.
+_OPEN_SESSION: Final = """
+SELECT credential_kind, credential_id, company_id, company_kind, member_id, roles, scopes, verified
+FROM open_session($1, $2)
+"""
 
 _LOGIN: Final = select(members).where(
     members.c.email == bindparam("email"), members.c.removed_at.is_(None)
@@ -75,7 +61,7 @@ async def open_session(
     connection: AsyncConnection, token_hash: bytes, now: datetime
 ) -> Opened | None:
     """Find the holder of a token and set the transaction's row security scope, in one statement."""
-    found = await connection.execute(_OPEN_SESSION, {"token_hash": token_hash, "now": now})
+    found = await connection.exec_driver_sql(_OPEN_SESSION, (token_hash, now))
     row = found.mappings().first()
     return Opened(**row) if row is not None else None
 
