@@ -9,9 +9,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
+from marketplace.infra.render.fonts import prepare_fonts
 from marketplace.infra.supervisor import HEALTH_PATH, State, answers, read_state
 from tests.support.source import CHECKOUT
 
@@ -22,9 +25,10 @@ STOP_SECONDS_MAX: Final = 40.0
 class Installation:
     """A running `cession serve`."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes], told: Path) -> None:
         self.folder = folder
         self.process = process
+        self._told = told
 
     @property
     def state(self) -> State:
@@ -79,7 +83,7 @@ class Installation:
 
     def output(self) -> str:
         """What it printed."""
-        return (self.folder / "serve.out").read_text(errors="replace")
+        return self._told.read_text(errors="replace")
 
 
 def until(met: Callable[[], bool], what: str, seconds_max: float = START_SECONDS_MAX) -> None:
@@ -102,11 +106,22 @@ def reachable_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@cache
+def prepared_fonts() -> Path:
+    """Give faces that all installations under test share: making them takes 3 s of CPU."""
+    shared = CHECKOUT / "var" / "test-fonts"
+    prepare_fonts(shared)
+    return shared
+
+
 def start(folder: Path, settings: Mapping[str, str] | None = None) -> Installation:
     """Start `cession serve` on a data folder and a free port; give it before it is ready."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CESSION_")}
     environment = ours | {"CESSION_DATA_DIR": str(folder), "CESSION_PORT": "0", **(settings or {})}
-    with (folder / "serve.out").open("wb") as sink:
+    if not (folder / "fonts").exists():
+        (folder / "fonts").symlink_to(prepared_fonts())
+    told = folder / f"serve-{uuid4().hex[:8]}.out"  # several starts may share a folder
+    with told.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "marketplace", "serve"],
             cwd=CHECKOUT,
@@ -116,7 +131,7 @@ def start(folder: Path, settings: Mapping[str, str] | None = None) -> Installati
             stderr=sink,
             start_new_session=True,
         )
-    return Installation(folder, process)
+    return Installation(folder, process, told)
 
 
 @contextmanager
