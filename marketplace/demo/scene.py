@@ -147,7 +147,7 @@ def _list(cast: Cast, say: Say) -> str:
 def _asking_price(seller: Caller) -> int:
     """Undercut what earlier runs left on the market, so that this run's lot is the one that sells."""
     found = seller.get("/v1/catalogue?family=ws_cal&version=2019&metric=user&limit=1")["items"]
-    return min([PRICE_MINOR, *(item["unit_price"]["amount_minor"] - 1 for item in found)])
+    return min([PRICE_MINOR, *(int(item["unit_price"]["amount_minor"]) - 1 for item in found)])
 
 
 def _review(cast: Cast, listing_id: str, say: Say) -> None:

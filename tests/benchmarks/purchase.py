@@ -1,8 +1,9 @@
 """Whole purchases per second beside the bare database limit of the same writes, in one run.
 
-A purchase is: request a quote, accept, pay, declare, until the order is fulfilled and its certificate issued (the paper
-is printed by another worker lane and measured in `certificates.py`). The limit is pgbench writing as many rows of the same
-width per table into plain tables of the same server, without constraints, guards or HTTP.
+A purchase is: request a quote, accept, pay, declare, until the order is fulfilled and its certificate
+issued (the paper is printed by another worker lane and measured in `certificates.py`). The limit is
+pgbench writing as many rows of the same width per table into plain tables of the same server, without
+constraints, guards or HTTP.
 """
 
 import asyncio

@@ -95,7 +95,8 @@ async def _kill(running: Installation, chance: random.Random, stop: asyncio.Even
 
     The next one only when the API is back: two thirds of the trade would otherwise be waiting for start-ups.
     """
-    kills, victims = 0, []
+    kills = 0
+    victims: list[str] = []
     while not stop.is_set():
         try:
             await asyncio.wait_for(stop.wait(), chance.uniform(0.0, KILL_PAUSE_SECONDS_MAX))

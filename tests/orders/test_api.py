@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from marketplace.infra.settings import Settings
+from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import parse_id
 from marketplace.orders import service
 from marketplace.orders.domain import FOLLOWING, OrderState
@@ -186,9 +187,9 @@ class TestMarkFulfilled:
         self, client: httpx.AsyncClient, work: OpenWork, buyer: Person, quote: dict[str, Any]
     ) -> None:
         order = (await accept(client, buyer, quote["id"])).json()
-        with pytest.raises(Exception, match=r"order\.placed"):
-            async with work() as unit:
-                unpaid = await service.load_order(unit, parse_id("ord", order["id"]), lock=True)
+        async with work() as unit:
+            unpaid = await service.load_order(unit, parse_id("ord", order["id"]), lock=True)
+            with pytest.raises(Conflict, match=r"order\.placed"):
                 await service.mark_fulfilled(unit, unpaid)
 
     async def test_paid_order_is_fulfilled_and_says_so(
