@@ -5,11 +5,9 @@ No ORM session: Core was measured at twice the throughput of the ORM, and values
 
 from typing import Any, Final
 
-import asyncpg
 import msgspec
 from sqlalchemy import Column, MetaData, Select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from marketplace.kernel.paging import Window
 
@@ -53,21 +51,3 @@ def make_engine(url: str, pool_size: int, **options: Any) -> AsyncEngine:
         json_deserializer=msgspec.json.decode,
         **options,
     )
-
-
-async def driver_row(connection: AsyncConnection, statement: str, *arguments: Any) -> Any:
-    """Run a statement of the request path straight on the driver and give its first row, or None.
-
-    For the few that run in every request: 18 us of CPU instead of 93 through SQLAlchemy, measured. Placeholders are
-    `$1`, `$2`. The transaction must have been opened by an earlier statement of the same unit of work.
-
-    Raises:
-        DBAPIError: as SQLAlchemy would, so that the edge needs to know one family of errors only.
-    """
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    try:
-        return await driver.fetchrow(statement, *arguments)
-    except asyncpg.PostgresError as problem:
-        raise DBAPIError(statement, None, problem) from problem
-    except (OSError, asyncpg.InterfaceError) as problem:
-        raise DBAPIError(statement, None, problem, connection_invalidated=True) from problem

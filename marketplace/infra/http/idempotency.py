@@ -13,7 +13,7 @@ from typing import Any, Final
 from litestar import Request
 from sqlalchemy import Column, DateTime, Index, LargeBinary, SmallInteger, Table, Text, text
 
-from marketplace.infra.db import driver_row, metadata
+from marketplace.infra.db import metadata
 from marketplace.infra.work import KeptAnswer, Work
 from marketplace.kernel.errors import Conflict, FieldProblem, Malformed
 
@@ -95,7 +95,8 @@ async def claim(request: Request[Any, Any, Any], work: Work, *, secret: bool) ->
         )
     credential = _credential(request, work)
     fingerprint = await _fingerprint(request)
-    row = await driver_row(work.connection, _CLAIM, credential, key)
+    found = await work.connection.exec_driver_sql(_CLAIM, (credential, key))
+    row = found.mappings().one()
     if row["state"] == "running":
         raise Conflict(
             "idempotency_key.in_use",
