@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from marketplace.infra.settings import PREFIX
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.paging import encode_cursor
 from tests.support.catalogue import Listed, load, make_listings
+from tests.support.installation import reachable_folder
 
 SIZES: Final = (1_000, 100_000)
 CLIENTS: Final = 8
@@ -60,11 +60,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def run() -> list[Result]:
     """Measure all kinds of requests at all sizes; give the results in order."""
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="cession-bench-") as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres")
+    with reachable_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres")
         with server:
             migrations.upgrade(server.url(OWNER_ROLE))
-            with api_process(server.url(APP_ROLE), Path(folder)) as (api, port):
+            with api_process(server.url(APP_ROLE), folder) as (api, port):
                 loaded: list[Listed] = []
                 for size in SIZES:
                     more = make_listings(len(loaded), size)

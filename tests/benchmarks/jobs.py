@@ -6,10 +6,8 @@ not in the CPU. Run it with `python -m tests.benchmarks.jobs`.
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +17,7 @@ from marketplace.infra.embedded import APP_ROLE, OWNER_ROLE, SUPERUSER, Embedded
 from marketplace.infra.jobs.doorbell import PostgresDoorbell
 from tests.benchmarks.catalogue import Meter
 from tests.jobs.processes import environment, running
+from tests.support.installation import reachable_folder
 from tests.support.postgres import connect
 
 JOBS: Final = 5_000
@@ -53,8 +52,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def run() -> Result:
     """Measure the rate with a full queue, then how soon single and delayed jobs are done."""
-    with tempfile.TemporaryDirectory(prefix="cession-bench-") as name:
-        folder = Path(name)
+    with reachable_folder() as folder:
         server = EmbeddedPostgres(folder / "postgres")
         with server:
             migrations.upgrade(server.url(OWNER_ROLE))
