@@ -121,3 +121,20 @@ class TestRefusals:
         done = cession(environment, "migrate")
         assert done.returncode == 2
         assert "CESSION_MIGRATION_DATABASE_URL" in done.stderr
+
+
+class TestJobs:
+    def test_without_dead_jobs_it_says_so(self, environment: dict[str, str]) -> None:
+        environment["CESSION_LOG_FORMAT"] = "json"
+        done = cession(environment, "jobs", "dead")
+        assert (done.returncode, done.stdout) == (0, "No dead jobs.\n")
+
+    def test_resending_needs_a_job(self, environment: Mapping[str, str]) -> None:
+        done = cession(environment, "jobs", "resend")
+        assert done.returncode == 2
+        assert "`jobs dead` lists them" in done.stderr
+
+    def test_unknown_job_is_refused(self, environment: Mapping[str, str]) -> None:
+        done = cession(environment, "jobs", "resend", "job_01kb0m1f7wf2rv4c7c1x0e4q2m")
+        assert done.returncode == 2
+        assert "job.unknown" in done.stderr

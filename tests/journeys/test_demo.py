@@ -59,3 +59,23 @@ class TestDemo:
         # What was asked for is what the register says moved.
         assert "units    0 to 119  Alpenblick Klinikum GmbH" in stories[0]
         assert not (folder / "var" / "run.json").exists()
+
+    def test_refusal_is_told_with_what_to_do(self, tmp_path: Path) -> None:
+        with reachable_folder() as made:
+            settings = {
+                "CESSION_DATA_DIR": str(made / "var"),
+                "CESSION_CURRENCY": "USD",
+                "PYTHONPATH": str(CHECKOUT),
+            }
+            done = subprocess.run(
+                [sys.executable, "-m", "marketplace", "demo"],
+                check=False,
+                capture_output=True,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                cwd=tmp_path,
+                env={**os.environ, **settings},
+            )
+        assert done.returncode == 2
+        assert "the demo stopped" in done.stderr
+        assert "Listings are in USD here" in done.stderr
