@@ -30,7 +30,7 @@ from tests.support.source import CHECKOUT
 from tests.support.trade import Line, Market, Purchase, buy, open_market
 
 CLIENTS: Final = (1, 16, 64)
-PURCHASES: Final = {1: 60, 16: 320, 64: 512}
+PURCHASES: Final = {1: 250, 16: 480, 64: 640}
 QUANTITY: Final = 2
 LOTS: Final = 12
 UNITS: Final = 5000
