@@ -1,4 +1,4 @@
-"""The `cession` command: serve, demo, migrate, health, staff-create.
+"""The `cession` command: serve, demo, migrate, health, jobs, staff-create.
 
 Commands run in the checkout. They use the database that the settings name, else the embedded one, and
 say what they do on standard output; a refusal is one line on standard error and exit code 2.
@@ -37,12 +37,12 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
     def ready(running: Settings) -> None:
         address = address_of(running)
-        print(f"Cession runs at {address}")
-        print(f"  API description  {address}/docs")
-        print(f"  data and logs    {running.data_dir}")
-        print("  Ctrl-C stops all of it; the data stays.", flush=True)
+        say(f"Cession runs at {address}")
+        say(f"  API description  {address}/docs")
+        say(f"  data and logs    {running.data_dir}")
+        say("  Ctrl-C stops all of it; the data stays.")
 
-    return Supervisor(settings, say=lambda line: print(line, flush=True)).run(ready)
+    return Supervisor(settings, say=say).run(ready)
 
 
 def demo(settings: Settings, _: argparse.Namespace) -> int:
@@ -123,7 +123,7 @@ def migrate(settings: Settings, _: argparse.Namespace) -> int:
     """Bring the database to the newest revision."""
     with running_database(settings) as running:
         migrations.upgrade(owner_url(running))
-    print("the database is up to date")
+    say("the database is up to date")
     return EXIT_OK
 
 

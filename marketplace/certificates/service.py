@@ -194,9 +194,7 @@ def _provenance(
 
 async def papers_to_print(work: Work, certificate_id: UUID, reader: Reader) -> Certificate | None:
     """Give a certificate whose paper for a reader is not printed yet in every language, or None."""
-    certificate = await store.select_certificate(work.connection, certificate_id)
-    if certificate is None:
-        raise _unknown()
+    certificate = await _find(work, certificate_id)
     printed = {paper.language for paper in certificate.papers if paper.audience == reader.value}
     return None if printed >= set(CERTIFICATE.languages) else certificate
 
@@ -224,9 +222,7 @@ async def load_certificate(work: Work, certificate_id: UUID) -> tuple[Certificat
     Raises:
         NotFound: there is none, or it is not the caller's to see (row level security decides).
     """
-    certificate = await store.select_certificate(work.connection, certificate_id)
-    if certificate is None:
-        raise _unknown()
+    certificate = await _find(work, certificate_id)
     return certificate, reader_of(work, certificate)
 
 
@@ -271,9 +267,7 @@ async def list_certificates(work: Work, window: Window) -> Page[Certificate]:
 
 async def revoke_certificate(work: Work, certificate_id: UUID, reason: str) -> Certificate:
     """Declare a certificate invalid, as staff; the paper stays, its status page says revoked."""
-    certificate = await store.select_certificate(work.connection, certificate_id)
-    if certificate is None:
-        raise _unknown()
+    certificate = await _find(work, certificate_id)
     revoked = revoke(certificate, reason)
     await store.insert_end(work.connection, revoked, work.now)
     work.announce(CertificateRevoked(certificate_id=certificate_id))
@@ -295,5 +289,8 @@ async def verify_code(view: View, typed: str) -> PublicFacts:
     )
 
 
-def _unknown() -> NotFound:
-    return NotFound("certificate.unknown", "There is no such certificate that you may see.")
+async def _find(work: Work, certificate_id: UUID) -> Certificate:
+    certificate = await store.select_certificate(work.connection, certificate_id)
+    if certificate is None:
+        raise NotFound("certificate.unknown", "There is no such certificate that you may see.")
+    return certificate
