@@ -15,9 +15,10 @@ from datetime import date
 import msgspec
 
 from marketplace.licensing import entitlement, provenance, quantities
-from marketplace.licensing.findings import Case, Due, Finding, Outcome
+from marketplace.licensing.findings import Case, Finding, Outcome
 from marketplace.licensing.positions import EvidenceSummary, SourcePosition
 from marketplace.licensing.programmes import find_programme
+from marketplace.licensing.rules import Due
 from marketplace.licensing.zones import Zone
 
 _RULES: tuple[Callable[[Case], list[Finding]], ...] = (

@@ -17,17 +17,11 @@ from marketplace.licensing.catalogue import (
     Version,
     load_catalogue,
 )
-from marketplace.licensing.reading import Row, read_data
+from marketplace.licensing.reading import read_data
+from marketplace.licensing.rules import load_rule_set
 
 # Server versions arrive as callers' text, so the memory of answers is bounded (all true ones: 300).
 _ANSWERS_KEPT = 2048
-
-
-class RuleOfReach(Row, frozen=True, kw_only=True):
-    """A coverage rule in one sentence, with its sources."""
-
-    id: str
-    text: str
 
 
 class _Exception(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +43,6 @@ class _Matrix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _CoverageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    rule: tuple[RuleOfReach, ...]
     exception: tuple[_Exception, ...]
     session_host: _Matrix
     licence_server: _Matrix
@@ -82,12 +75,6 @@ class _Reason(msgspec.Struct, frozen=True):
 @cache
 def _data() -> _CoverageFile:
     return read_data("coverage.toml", _CoverageFile)
-
-
-@cache
-def rules_of_reach() -> dict[str, RuleOfReach]:
-    """Return the coverage rules by id."""
-    return {row.id: row for row in _data().rule}
 
 
 @lru_cache(maxsize=_ANSWERS_KEPT)
@@ -186,7 +173,7 @@ def check_rds_lot(
 
 def _base_beside(cal: Product, host_version: str, base: Product | None) -> Coverage:
     catalogue = load_catalogue()
-    rule = rules_of_reach()["R11"]
+    rule = load_rule_set().rules["R11"]
     fitting = base_products_for(cal, host_version)
     params: dict[str, str | int] = {
         "cal": catalogue.product_name(cal),
@@ -207,7 +194,7 @@ def _base_beside(cal: Product, host_version: str, base: Product | None) -> Cover
 
 def _answer(cal: Product, server: Version, reason: _Reason) -> Coverage:
     catalogue = load_catalogue()
-    rule = rules_of_reach()[reason.rule]
+    rule = load_rule_set().rules[reason.rule]
     return Coverage(
         product=cal,
         covered=reason.covered,
@@ -261,7 +248,7 @@ def _suite_reach(catalogue: Catalogue, cal: Product, server: Version) -> _Reason
     # The frozen right is that of the base CAL of the same version, so it is as certain as the base CAL's answer.
     base = _base_reach(catalogue, cal, server)
     message = "suite_yes" if base.covered else "suite_no"
-    return _Reason("R15", base.covered, message, rules_of_reach()[base.rule].confirmed)
+    return _Reason("R15", base.covered, message, load_rule_set().rules[base.rule].confirmed)
 
 
 def _connector_reach(catalogue: Catalogue, cal: Product, server: Version) -> _Reason:

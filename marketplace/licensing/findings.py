@@ -15,6 +15,7 @@ import msgspec
 from marketplace.licensing.positions import EvidenceKind, EvidenceSummary, SourcePosition
 from marketplace.licensing.programmes import Programme
 from marketplace.licensing.reading import Row, read_data
+from marketplace.licensing.rules import Due, RuleRow, load_rule_set
 from marketplace.licensing.zones import Zone
 
 
@@ -36,35 +37,16 @@ class Outcome(StrEnum):
 _SEVERITY = {outcome: place for place, outcome in enumerate(Outcome)}
 
 
-class Due(StrEnum):
-    """The step that waits for a condition. Earlier steps may go on while it is open."""
-
-    PUBLICATION = "before_publication"
-    MATCH = "before_match"
-    TRANSFER = "before_transfer"
-
-
-class RuleRow(Row, frozen=True, kw_only=True):
-    """One of C01 to C22. `assessed` says whether `conditions.assess` computes it yet.
-
-    `evidence` names the papers that prove it (domain notes 1.2); empty where only declarations or our books speak.
-    """
-
-    id: str
-    question: str
-    due: Due
-    assessed: bool
-    evidence: tuple[EvidenceKind, ...] = ()
-
-
 class FindingRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A finding a rule can make, before it meets a position. `evidence`: any one of these kinds helps."""
+    """A finding a rule can make, before it meets a position. `evidence`: any one of these kinds helps.
+
+    Its sentences are `finding.<code>` and, where `curable`, `cure.<code>`, see `texts`.
+    """
 
     code: str
     rule: str
     outcome: Outcome
-    text: str
-    cure: str = ""
+    curable: bool = False
     evidence: tuple[EvidenceKind, ...] = ()
     sources: tuple[str, ...] = ()
     confirmed: bool = True
@@ -93,17 +75,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     recheck_on: date | None = None
 
 
-class _RuleFile(msgspec.Struct, forbid_unknown_fields=True):
-    version: str
-    rule: tuple[RuleRow, ...]
-
-
 class _FindingFile(msgspec.Struct, forbid_unknown_fields=True):
     finding: tuple[FindingRow, ...]
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """The rule set: its version, the 22 rules, and the findings by code."""
+    """The rule set: its version, all rules by id, and the findings by code."""
 
     version: str
     rules: dict[str, RuleRow]
@@ -113,10 +90,10 @@ class Rules(msgspec.Struct, frozen=True):
 @cache
 def load_rules() -> Rules:
     """Return the rule set; read once per process."""
-    file = read_data("rules.toml", _RuleFile)
+    book = load_rule_set()
     return Rules(
-        version=file.version,
-        rules={row.id: row for row in file.rule},
+        version=book.version,
+        rules=book.rules,
         findings={row.code: row for row in read_data("findings.toml", _FindingFile).finding},
     )
 
@@ -166,6 +143,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         if row.outcome is Outcome.PASS and not is_confirmed:
             row = rules.findings[f"{row.rule.lower()}.unconfirmed"]
         rule = rules.rules[row.rule]
+        if rule.due is None:
+            raise AssertionError(f"{rule.id} is no condition, so it makes no findings")
         sources = dict.fromkeys(row.sources or rule.sources)
         for fact in facts:
             sources |= dict.fromkeys(fact.sources)
@@ -175,7 +154,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
             code=row.code,
             due=rule.due,
             message_key=f"finding.{row.code}",
-            cure_key=f"cure.{row.code}" if row.cure else "",
+            cure_key=f"cure.{row.code}" if row.curable else "",
             params=dict(params or {}),
             evidence_kinds=row.evidence,
             sources=tuple(sources),

@@ -1,49 +1,52 @@
-"""English sentences for message ids; a translation is another catalogue with the same ids.
+"""Sentences for people: the catalogues `templates/locales/<tag>/LC_MESSAGES/licensing.po`, by message id.
 
-Ids: `rule.C05` (the question), `finding.c05.not_vested`, `cure.c05.not_vested`,
-`coverage.newer_covers_older`.
+Ids: `rule.C05` (the rule), `finding.c05.not_vested`, `cure.c05.not_vested`, `coverage.newer_covers_older`.
+The catalogues are read once per process and belong to the release: a missing sentence is a defect, never an empty text.
 """
 
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
+from typing import Final
 
-import msgspec
+from babel.messages.pofile import read_po
 
-from marketplace.licensing.findings import Finding, load_rules
-from marketplace.licensing.reading import read_data
+from marketplace.kernel.language import DEFAULT
+from marketplace.licensing.findings import Finding
 
-
-class _MessageFile(msgspec.Struct, forbid_unknown_fields=True):
-    coverage: dict[str, str]
+_LOCALES: Final = Path(__file__).parents[2] / "templates" / "locales"
 
 
 @cache
-def message_catalogue() -> Mapping[str, str]:
-    """Return every message id of this room with its English template (`str.format` fields)."""
-    rules = load_rules()
-    messages = {f"rule.{row.id}": row.question for row in rules.rules.values()}
-    for code, row in rules.findings.items():
-        messages[f"finding.{code}"] = row.text
-        if row.cure:
-            messages[f"cure.{code}"] = row.cure
-    coverage = read_data("messages.toml", _MessageFile).coverage
-    return messages | {f"coverage.{name}": text for name, text in coverage.items()}
+def catalogues() -> Mapping[str, Mapping[str, str]]:
+    """Return the sentences of every language by message id (`str.format` fields), languages by tag."""
+    return {
+        file.parent.parent.name: _read(file)
+        for file in sorted(_LOCALES.glob("*/LC_MESSAGES/licensing.po"))
+    }
 
 
-def english(key: str, params: Mapping[str, str | int]) -> str:
-    """Return the English sentence for a message id.
+def sentence(key: str, params: Mapping[str, str | int], language: str = DEFAULT) -> str:
+    """Return the sentence for a message id; a language without a catalogue is answered in English.
 
     Raises:
-        KeyError: no such id, or a field of the template is missing: a defect of the caller.
+        KeyError: no such id, or a field of the sentence is missing: a defect of the caller.
     """
-    return message_catalogue()[key].format_map(params)
+    texts = catalogues()
+    return texts.get(language, texts[DEFAULT])[key].format_map(params)
 
 
-def finding_text(finding: Finding) -> str:
-    """Return what the finding says, in English."""
-    return english(finding.message_key, finding.params)
+def finding_text(finding: Finding, language: str = DEFAULT) -> str:
+    """Return what the finding says."""
+    return sentence(finding.message_key, finding.params, language)
 
 
-def cure_text(finding: Finding) -> str:
-    """Return what the seller can do about it, in English; empty when nothing can be done."""
-    return english(finding.cure_key, finding.params) if finding.cure_key else ""
+def cure_text(finding: Finding, language: str = DEFAULT) -> str:
+    """Return what the seller can do about it; empty when nothing can be done."""
+    return sentence(finding.cure_key, finding.params, language) if finding.cure_key else ""
+
+
+def _read(file: Path) -> Mapping[str, str]:
+    with file.open("rb") as stream:
+        catalogue = read_po(stream, abort_invalid=True)
+    return {str(message.id): str(message.string) for message in catalogue if message.id}

@@ -11,7 +11,7 @@ from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
 from marketplace.kernel.text import END, CurrencyCode, OptionalShortText, Quantity, ShortText
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
-from marketplace.licensing.findings import Due, Finding, Outcome
+from marketplace.licensing.findings import Finding, Outcome
 from marketplace.licensing.positions import (
     EvidenceKind,
     FirstSeller,
@@ -19,6 +19,7 @@ from marketplace.licensing.positions import (
     SourcePosition,
     Term,
 )
+from marketplace.licensing.rules import Due
 from marketplace.licensing.texts import cure_text, finding_text
 from marketplace.licensing.units import unit_of
 from marketplace.listings.domain.listing import Evidence, Listing, State, Submission, Terms

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.coverage import rules_of_reach
 from marketplace.licensing.findings import Outcome, load_rules
 from marketplace.licensing.programmes import load_programmes
 from marketplace.licensing.reading import Row, read_data
-from marketplace.licensing.texts import message_catalogue
+from marketplace.licensing.rules import Chapter
+from marketplace.licensing.texts import catalogues
 from marketplace.licensing.units import load_units
 from marketplace.licensing.zones import Answer, Origin, Zone, rulings
 
@@ -106,13 +106,16 @@ class TestReferences:
         segments = load_programmes().segments.values()
         assert all(row.confirmed for row in segments if not row.restricted)
 
-    def test_coverage_rules_cite_a_source(self) -> None:
-        assert all(row.sources for row in rules_of_reach().values())
+    def test_every_rule_cites_a_source(self) -> None:
+        assert all(row.sources for row in load_rules().rules.values())
 
 
 class TestRuleSet:
     def test_has_the_22_conditions_in_order(self) -> None:
-        assert list(load_rules().rules) == [f"C{number:02d}" for number in range(1, 23)]
+        conditions = [
+            row.id for row in load_rules().rules.values() if row.chapter is Chapter.CONDITIONS
+        ]
+        assert conditions == [f"C{number:02d}" for number in range(1, 23)]
 
     def test_assesses_those_of_the_first_trade(self) -> None:
         assessed = [row.id for row in load_rules().rules.values() if row.assessed]
@@ -133,7 +136,7 @@ class TestRuleSet:
     def test_what_holds_says_how_it_is_cured(self) -> None:
         for row in load_rules().findings.values():
             if row.outcome is Outcome.HOLD:
-                assert row.cure, row.code
+                assert row.curable, row.code
 
     def test_what_waits_for_papers_names_them(self) -> None:
         for code, row in load_rules().findings.items():
@@ -145,14 +148,26 @@ class TestRuleSet:
         assert all(set(row.sources) <= known for row in load_rules().findings.values())
 
 
-class TestMessages:
-    def test_every_condition_has_a_question(self) -> None:
-        assert {f"rule.{rule}" for rule in load_rules().rules} <= set(message_catalogue())
+class TestTexts:
+    def test_every_language_has_the_same_sentences_with_the_same_fields(self) -> None:
+        english = catalogues()["en"]
+        for language, texts in catalogues().items():
+            assert set(texts) == set(english), language
+            for key, text in texts.items():
+                assert _fields(text) == _fields(english[key]), (language, key)
 
-    def test_a_cure_uses_no_field_that_its_finding_lacks_a_word_for(self) -> None:
-        for key, text in message_catalogue().items():
-            names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
-            assert all(name.isidentifier() for name in names), key
+    def test_every_rule_and_finding_has_its_sentences_and_no_other_exists(self) -> None:
+        rules = load_rules()
+        wanted = {f"rule.{rule}" for rule in rules.rules}
+        wanted |= {f"finding.{code}" for code in rules.findings}
+        wanted |= {f"cure.{code}" for code, row in rules.findings.items() if row.curable}
+        prefixes = ("rule.", "finding.", "cure.")
+        assert {key for key in catalogues()["en"] if key.startswith(prefixes)} == wanted
 
     def test_every_sentence_ends_like_one(self) -> None:
-        assert all(text.endswith((".", "?")) for text in message_catalogue().values())
+        for texts in catalogues().values():
+            assert all(text.endswith((".", "?")) for text in texts.values())
+
+
+def _fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}

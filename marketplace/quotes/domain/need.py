@@ -8,7 +8,7 @@ import msgspec
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
 from marketplace.licensing.coverage import Coverage, covers, substitutes_for, versions_covering
-from marketplace.licensing.texts import english
+from marketplace.licensing.texts import sentence
 
 # Families, versions and metrics are few; unknown texts must not fill the memory.
 _ANSWERS_KEPT: Final = 1024
@@ -109,4 +109,4 @@ def _stand_in(wanted: Product, product: Product) -> Reason:
 
 
 def _reason(answer: Coverage) -> Reason:
-    return Reason(answer.rule, english(answer.message_key, answer.params))
+    return Reason(answer.rule, sentence(answer.message_key, answer.params))

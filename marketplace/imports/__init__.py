@@ -1,0 +1,1 @@
+"""Imports: files of customers in, checked lines out."""
