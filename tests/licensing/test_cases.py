@@ -1,0 +1,135 @@
+"""The cases of the rule book, one test each; and what they must hold between them."""
+
+import pytest
+
+from marketplace.licensing.cases import (
+    AnyCase,
+    CoverageCase,
+    GivenLot,
+    LotCase,
+    Step,
+    cases_for,
+    load_cases,
+    load_sound_lots,
+    lot_of,
+    title_of,
+)
+from marketplace.licensing.catalogue import load_catalogue
+from marketplace.licensing.conditions import Verdict, assess, judge
+from marketplace.licensing.coverage import Coverage, covers, licence_server_can_hold
+from marketplace.licensing.findings import Finding, load_rules
+from marketplace.licensing.rules import load_rule_set
+from marketplace.licensing.texts import cure_text, finding_text
+
+LOTS = [case for case in load_cases() if isinstance(case, LotCase)]
+COVERAGES = [case for case in load_cases() if isinstance(case, CoverageCase)]
+
+
+def named(cases: list[LotCase] | list[CoverageCase]) -> list[object]:
+    return [pytest.param(case, id=case.id) for case in cases]
+
+
+def open_steps(verdict: Verdict) -> set[Step]:
+    answers = {
+        Step.SUBMIT: verdict.may_submit,
+        Step.PUBLISH: verdict.may_publish,
+        Step.MATCH: verdict.may_match,
+        Step.TRANSFER: verdict.may_transfer,
+    }
+    return {step for step, is_open in answers.items() if is_open}
+
+
+def findings_of(given: GivenLot) -> tuple[Finding, ...]:
+    lot = lot_of(given)
+    return assess(lot.position, lot.evidence, lot.on, lot.buyer)
+
+
+class TestLot:
+    @pytest.mark.parametrize("case", named(LOTS))
+    def test_is_found_as_written(self, case: LotCase) -> None:
+        findings = findings_of(case.given)
+        of_its_rules = [row.code for row in findings if row.rule_id in case.rules]
+        assert sorted(of_its_rules) == sorted(case.then.found)
+        assert not {row.code for row in findings} & set(case.then.absent)
+        unconfirmed = {row.code for row in findings if not row.confirmed}
+        assert unconfirmed & set(of_its_rules) == set(case.then.unconfirmed)
+
+    @pytest.mark.parametrize("case", named([case for case in LOTS if case.then.params]))
+    def test_says_what_is_written(self, case: LotCase) -> None:
+        said = {row.code: row.params for row in findings_of(case.given)}
+        for code, params in case.then.params.items():
+            assert said[code] | params == said[code]
+
+    @pytest.mark.parametrize("case", named(LOTS))
+    def test_opens_the_steps_that_are_written(self, case: LotCase) -> None:
+        verdict, then = judge(findings_of(case.given)), case.then
+        assert then.outcome in {None, verdict.outcome}
+        assert then.steps is None or open_steps(verdict) == set(then.steps)
+        assert verdict.recheck_on == then.recheck_on
+
+    @pytest.mark.parametrize("case", named(LOTS))
+    @pytest.mark.parametrize("language", ["en", "de"])
+    def test_can_be_said_in_words(self, case: LotCase, language: str) -> None:
+        for row in findings_of(case.given):
+            assert finding_text(row, language)
+            assert bool(cure_text(row, language)) == bool(row.cure_key)
+
+
+class TestSoundLot:
+    @pytest.mark.parametrize("start", [row.id for row in load_sound_lots().sound])
+    def test_opens_every_step(self, start: str) -> None:
+        assert open_steps(judge(findings_of(GivenLot(start=start)))) == set(Step)
+
+    @pytest.mark.parametrize("start", [row.id for row in load_sound_lots().sound])
+    def test_is_used(self, start: str) -> None:
+        assert any(case.given.start == start for case in LOTS)
+
+    def test_has_no_field_that_positions_do_not_have(self) -> None:
+        with pytest.raises(KeyError, match="colour"):
+            lot_of(GivenLot(start="open", change={"colour": "red"}))
+
+
+class TestCoverage:
+    @pytest.mark.parametrize("case", named(COVERAGES))
+    def test_is_as_written(self, case: CoverageCase) -> None:
+        answer = self.ask(case)
+        given = (answer.covered, answer.rule, answer.confirmed)
+        assert given == (case.then.covered, case.then.rule, case.then.confirmed)
+        assert case.then.rule in case.rules
+
+    def ask(self, case: CoverageCase) -> Coverage:
+        cal = load_catalogue().product(case.given.cal)
+        if case.given.licence_server:
+            assert not case.given.server
+            return licence_server_can_hold(cal, case.given.licence_server)
+        return covers(cal, case.given.server)
+
+
+class TestAllCases:
+    def test_have_ids_and_titles_of_their_own(self) -> None:
+        for seen in (
+            [case.id for case in load_cases()],
+            [case.title for case in load_cases()],
+            [case.title_de for case in load_cases()],
+        ):
+            assert sorted(seen) == sorted(set(seen))
+
+    def test_cite_rules_that_exist(self) -> None:
+        known = set(load_rule_set().rules)
+        assert {rule for case in load_cases() for rule in case.rules} <= known
+
+    def test_name_findings_that_exist(self) -> None:
+        known = set(load_rules().findings)
+        named_codes = {code for case in LOTS for code in (*case.then.found, *case.then.absent)}
+        assert named_codes <= known
+
+    def test_titles_are_sentences(self) -> None:
+        for case in load_cases():
+            for title in (title_of(case, "en"), title_of(case, "de")):
+                assert title.endswith("."), case.id
+                assert title[0].isupper() or title[0].isdigit(), case.id
+
+    def test_are_found_by_the_rule_they_hold(self) -> None:
+        case: AnyCase = COVERAGES[0]
+        assert case in cases_for(case.rules[0])
+        assert cases_for("no such rule") == ()
