@@ -33,6 +33,26 @@ IfMatch = Annotated[
     str | None,
     HeaderParameter(name="If-Match", description="The ETag you read; required", max_length=100),
 ]
+AcceptLanguage = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Accept-Language",
+        description="Languages for the sentences, best first; English when none of them is spoken here",
+        max_length=500,
+    ),
+]
+Language = Annotated[
+    str | None,
+    Parameter(
+        description="Language for the sentences, before `Accept-Language`: `en` or `de`",
+        max_length=35,
+    ),
+]
+
+
+def wished_languages(language: str | None, accept_language: str | None) -> str:
+    """Join what was asked for, the parameter before the header, for `kernel.language.preferred`."""
+    return ",".join(wish for wish in (language, accept_language) if wish)
 
 
 def path_id(prefix: str, text: str) -> UUID:
