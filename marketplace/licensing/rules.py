@@ -27,12 +27,23 @@ class Chapter(StrEnum):
     FAMILIES = "families"
 
 
+class RuleDate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A time in which a rule, or what it reacts to, applied; first and last day, None = no such end.
+
+    Its sentence is `date.<rule>.<id>`.
+    """
+
+    id: str
+    since: date | None = None
+    until: date | None = None
+
+
 class RuleRow(Row, frozen=True, kw_only=True):
-    """One rule; its sentence is `rule.<id>`, see `texts`.
+    """One rule; its sentence is `rule.<id>`, and `doubt.<id>` says what is not sure about it, if anything; see `texts`.
 
     For a condition (C01 to C22) `due` says what waits for it, `evidence` names the papers that prove it (empty where
-    only declarations or our books speak) and `assessed` whether `conditions.assess` computes it yet. `valid_from` and
-    `valid_until` (last day) bound the time in which the rule, or what it reacts to, applied.
+    only declarations or our books speak) and `assessed` whether `conditions.assess` computes it yet. A rule
+    without `dates` applies whenever it is asked.
     """
 
     id: str
@@ -40,8 +51,7 @@ class RuleRow(Row, frozen=True, kw_only=True):
     due: Due | None = None
     assessed: bool = False
     evidence: tuple[EvidenceKind, ...] = ()
-    valid_from: date | None = None
-    valid_until: date | None = None
+    dates: tuple[RuleDate, ...] = ()
 
 
 class RuleSet(msgspec.Struct, frozen=True):
