@@ -1,0 +1,1 @@
+"""What the rule book takes and gives."""
