@@ -66,12 +66,13 @@ class SoundLot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class GivenLot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The sound lot a case starts from and what is different: fields of the position, papers, declaration, day, buyer.
 
-    `undeclared` leaves the declaration out, `cease_use` puts another in its place. Without `on` it is the day in the
-    file of sound lots; without `buyer` nobody has asked for the lot yet.
+    `left_out` are facts the seller does not state. `undeclared` leaves the declaration out, `cease_use` puts another in
+    its place. Without `on` it is the day in the file of sound lots; without `buyer` nobody has asked for the lot yet.
     """
 
     start: str
     change: dict[str, Any] = {}
+    left_out: tuple[str, ...] = ()
     add: tuple[EvidenceKind, ...] = ()
     without: tuple[EvidenceKind, ...] = ()
     no_papers: bool = False
@@ -197,14 +198,18 @@ def lot_of(given: GivenLot) -> Lot:
     """Return the lot a case is about: the sound one with what is different.
 
     Raises:
-        KeyError: the case starts from no sound lot, or changes a field no position has.
+        KeyError: the case starts from no sound lot, changes a field no position has, or leaves out a fact that was
+            not there: a defect of the case.
     """
     lots = load_sound_lots()
     sound = lots.find(given.start)
     papers = set() if given.no_papers else set(sound.evidence) - set(given.without)
     declared = None if given.undeclared else given.cease_use or sound.cease_use
+    fields = lots.common | sound.position | given.change
+    for name in given.left_out:
+        del fields[name]
     return Lot(
-        position=_position(lots.common | sound.position | given.change),
+        position=_position(fields),
         evidence=summarise(papers | set(given.add), declared),
         on=given.on or lots.on,
         buyer=given.buyer,
