@@ -2,7 +2,7 @@
 
 They are data of this room (`data/cases/*.toml`), not of the tests, because the rule book shows them beside each rule.
 The expected answers come from the domain notes; `tests/licensing/test_cases.py` asks the program for each of them. A
-file's name begins with what its cases are about: `lots_`, `coverage_`.
+file's name begins with what its cases are about: `lots_`, `coverage_`, `environments_`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,22 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import load_catalogue
+from marketplace.licensing.environment import (
+    Environment,
+    LicenceServers,
+    OwnedCal,
+    OwnedSubscription,
+    People,
+    ServerGroup,
+    SessionHosts,
+    checked,
+)
 from marketplace.licensing.findings import Outcome
 from marketplace.licensing.positions import (
     CeaseUse,
@@ -128,7 +138,62 @@ class CoverageCase(CaseRow, frozen=True, kw_only=True):
     then: ThenCovered
 
 
-AnyCase: TypeAlias = LotCase | CoverageCase
+class GivenOwned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Licences a buyer already has, the product by its key."""
+
+    cal: str
+    quantity: int
+    with_sa: bool = False
+
+
+class GivenEnvironment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a buyer describes, in the fields of `environment.Environment`."""
+
+    servers: tuple[dict[str, Any], ...] = ()
+    session_hosts: tuple[dict[str, Any], ...] = ()
+    licence_servers: tuple[dict[str, Any], ...] = ()
+    people: dict[str, Any] = {}
+    owned: tuple[GivenOwned, ...] = ()
+    subscriptions: tuple[dict[str, Any], ...] = ()
+
+
+class NeededCal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A need of the group `target` for licences of a family.
+
+    `cal` is the oldest of its metric that is known to do; without it none of the family is, by any metric. `quantity`
+    is how many of that metric.
+    """
+
+    target: str
+    family: str
+    cal: str = ""
+    quantity: int | None = None
+
+
+class ThenEnvironment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The answer about an environment.
+
+    `needs` name every family that every group needs, no more and no fewer. `free` are the groups nobody needs a CAL
+    for, each by the rule that says so; `conflicts` the rules of all that is impossible. `questions` and `notes` are
+    rules that must be asked about or spoken of, among others.
+    """
+
+    needs: tuple[NeededCal, ...] = ()
+    free: dict[str, str] = {}
+    conflicts: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    confirmed: bool | None = None
+
+
+class EnvironmentCase(CaseRow, frozen=True, kw_only=True):
+    """An environment and what it needs."""
+
+    given: GivenEnvironment
+    then: ThenEnvironment
+
+
+AnyCase: TypeAlias = LotCase | CoverageCase | EnvironmentCase
 
 
 class Lot(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,10 +229,15 @@ class _CoverageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: tuple[CoverageCase, ...]
 
 
+class _EnvironmentFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    case: tuple[EnvironmentCase, ...]
+
+
 _FOLDER: Final = "cases"
-_KINDS: Final[Mapping[str, type[_LotFile | _CoverageFile]]] = {
+_KINDS: Final[Mapping[str, type[_LotFile | _CoverageFile | _EnvironmentFile]]] = {
     "lots": _LotFile,
     "coverage": _CoverageFile,
+    "environments": _EnvironmentFile,
 }
 
 
@@ -208,22 +278,48 @@ def lot_of(given: GivenLot) -> Lot:
     fields = lots.common | sound.position | given.change
     for name in given.left_out:
         del fields[name]
+    fields["product"] = msgspec.structs.asdict(load_catalogue().product(fields["product"]))
     return Lot(
-        position=_position(fields),
+        position=_strictly(SourcePosition, fields),
         evidence=summarise(papers | set(given.add), declared),
         on=given.on or lots.on,
         buyer=given.buyer,
     )
 
 
-def _position(fields: dict[str, Any]) -> SourcePosition:
-    unknown = set(fields) - set(SourcePosition.__struct_fields__)
+def environment_of(given: GivenEnvironment) -> Environment:
+    """Return the environment a case describes, with every version checked.
+
+    Raises:
+        KeyError: the case names a field that nothing in an environment has: a defect of the case.
+    """
+    catalogue = load_catalogue()
+    owned = (
+        OwnedCal(product=catalogue.product(row.cal), quantity=row.quantity, with_sa=row.with_sa)
+        for row in given.owned
+    )
+    return checked(
+        Environment(
+            servers=tuple(_strictly(ServerGroup, row) for row in given.servers),
+            session_hosts=tuple(_strictly(SessionHosts, row) for row in given.session_hosts),
+            licence_servers=tuple(_strictly(LicenceServers, row) for row in given.licence_servers),
+            people=_strictly(People, given.people),
+            owned=tuple(owned),
+            subscriptions=tuple(_strictly(OwnedSubscription, row) for row in given.subscriptions),
+        )
+    )
+
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def _strictly(kind: type[S], fields: Mapping[str, Any]) -> S:
+    # These structs also read what customers send and earlier releases stored, so they let unknown fields pass; here one
+    # is a misspelt case.
+    unknown = set(fields) - set(kind.__struct_fields__)
     if unknown:
         raise KeyError(*sorted(unknown))
-    product = load_catalogue().product(fields["product"])
-    return msgspec.convert(
-        fields | {"product": msgspec.structs.asdict(product)}, SourcePosition, strict=True
-    )
+    return msgspec.convert(fields, kind)
 
 
 def _read() -> Iterator[AnyCase]:
