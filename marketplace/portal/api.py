@@ -17,6 +17,7 @@ from marketplace.kernel.errors import NotFound
 from marketplace.portal.pages import KEPT_FOR_MINUTES, NEVER_KEPT, STATIC, language_of, page
 from marketplace.portal.problem_index import find_problem, problem_index
 from marketplace.portal.reference import chapters
+from marketplace.portal.rule_page import rule_page
 
 _PUBLIC_PAGE = {"access": PUBLIC}
 
@@ -59,6 +60,17 @@ class PortalController(Controller):
         if entry is None:
             return page("problems.html", status=404, code=code[:80], entries=[])
         return page("problems.html", code=code, entries=[entry])
+
+    # The first reader pays for reading the data files and the cases: in a thread, as above.
+    @get("/rules", operation_id="show_rules", sync_to_thread=True)
+    def show_rules(self, request: Request[Any, Any, Any]) -> Response[str]:
+        """Show the rule book."""
+        return rule_page(request, "")
+
+    @get("/rules/{rule_id:str}", operation_id="show_rule", sync_to_thread=True)
+    def show_rule(self, request: Request[Any, Any, Any], rule_id: FromPath[str]) -> Response[str]:
+        """Show one rule: the page that a finding or an answer may point to."""
+        return rule_page(request, rule_id)
 
     @get("/verify", operation_id="show_verification_form", sync_to_thread=False)
     def show_verification_form(

@@ -1,5 +1,6 @@
 """How a page is made: a template in the reader's language, escaped, with headers that allow nothing from elsewhere."""
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -7,7 +8,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
 from markupsafe import Markup, escape
 
-from marketplace.infra.render.texts import Texts, read_catalogue
+from marketplace.infra.http.parameters import wished_languages
+from marketplace.infra.render.texts import MissingText, Texts, read_catalogue
 from marketplace.kernel.language import DEFAULT, preferred
 
 TEMPLATES: Final = Path(__file__).parents[2] / "templates"
@@ -29,6 +31,8 @@ TEXTS: Final = {
     for file in sorted((TEMPLATES / "locales").glob("*/LC_MESSAGES/portal.po"))
 }
 """The languages of the pages: each one that has a catalogue."""
+_FIELD: Final = re.compile(r"\{(\w+)\}")
+"""A field of a rule's sentence, by name."""
 
 _environment: Final = Environment(
     loader=FileSystemLoader(TEMPLATES),
@@ -48,12 +52,35 @@ def with_code(text: str) -> Markup:
     )
 
 
+def with_fields(text: str, words: Texts) -> Markup:
+    """Escape a sentence of a rule for a page; a field in braces becomes the word for what stands there."""
+    parts = _FIELD.split(escape(text))
+    return Markup("").join(
+        Markup('<span class="field">{}</span>').format(_field_word(part, words))
+        if place % 2
+        else Markup(part)  # noqa: S704 - split from what was escaped above
+        for place, part in enumerate(parts)
+    )
+
+
+def _field_word(name: str, words: Texts) -> str:
+    try:
+        return words.gettext(f"rules.field_{name}")
+    except MissingText:
+        # A new field must not stop the whole rule book; a test names the word that is missing.
+        return "…"
+
+
 _environment.filters["with_code"] = with_code
+_environment.filters["with_fields"] = with_fields
 
 
 def language_of(request: Request[Any, Any, Any]) -> str:
-    """Choose the page language from what the browser asks for."""
-    return preferred(request.headers.get("accept-language", ""), TEXTS.keys())
+    """Choose the page language from what the reader chose (`?language=`) or else from what the browser asks for."""
+    wishes = wished_languages(
+        request.query_params.get("language"), request.headers.get("accept-language")
+    )
+    return preferred(wishes, TEXTS.keys())
 
 
 def page(

@@ -1,7 +1,6 @@
 """Every page renders in every language, allows nothing from elsewhere, and shows all there is."""
 
 import re
-from collections.abc import AsyncIterator
 from html.parser import HTMLParser
 from typing import Final
 
@@ -15,10 +14,18 @@ from marketplace.infra.render.texts import read_catalogue
 from marketplace.kernel import errors
 from marketplace.portal.pages import TEMPLATES, TEXTS, with_code
 from marketplace.portal.problem_index import GAP, find_problem, problem_index
-from tests.support.app import open_client, unopened_app
+from tests.support.app import unopened_app
 from tests.support.source import python_files
 
-PAGES: Final = ("/", "/docs", "/problems", "/problems/quote.expired", "/verify")
+PAGES: Final = (
+    "/",
+    "/docs",
+    "/problems",
+    "/problems/quote.expired",
+    "/rules",
+    "/rules/C05",
+    "/verify",
+)
 LOADING: Final = {"src", "href", "action", "srcset", "poster", "data", "formaction"}
 _KINDS: Final = "|".join(
     name
@@ -34,6 +41,7 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.addresses: list[str] = []
+        self.outward: list[dict[str, str | None]] = []
         self.ids: list[str] = []
         self.language: str | None = None
         self.tags: set[str] = set()
@@ -41,20 +49,17 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        # A link is followed by a person; everything else with an address is loaded by the page.
+        is_outward = tag == "a" and (dict(attrs).get("href") or "").startswith("http")
+        if is_outward:
+            self.outward.append(dict(attrs))
         for name, value in attrs:
-            if name in LOADING:
+            if name in LOADING and not is_outward:
                 self.addresses.append(value or "")
             if name == "id":
                 self.ids.append(value or "")
             if (tag, name) == ("html", "lang"):
                 self.language = value
-
-
-@pytest.fixture
-async def reader() -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the application without a database: pages must not need one."""
-    async with open_client(unopened_app()) as opened:
-        yield opened
 
 
 class TestPages:
@@ -71,10 +76,11 @@ class TestPages:
             address for address in page.addresses if not address.startswith(("/", "#", "data:,"))
         ]
         assert outside == []
+        assert all("noreferrer" in str(link["rel"]) for link in page.outward)
         assert "script" not in page.tags
         assert "style=" not in answer.text
 
-    @pytest.mark.parametrize("path", [*PAGES, "/problems/no.such_code"])
+    @pytest.mark.parametrize("path", [*PAGES, "/problems/no.such_code", "/rules/Z99"])
     async def test_page_says_what_it_may_load(self, reader: httpx.AsyncClient, path: str) -> None:
         headers = (await reader.get(path)).headers
         policy = headers["content-security-policy"]
@@ -85,13 +91,17 @@ class TestPages:
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "no-referrer"
 
-    @pytest.mark.parametrize("path", ["/", "/verify"])
+    @pytest.mark.parametrize("path", ["/", "/rules", "/rules/C05", "/verify"])
     async def test_language_follows_the_browser(self, reader: httpx.AsyncClient, path: str) -> None:
         german = await reader.get(path, headers={"Accept-Language": "de-AT,en;q=0.5"})
         other = await reader.get(path, headers={"Accept-Language": "fr"})
         assert Page(german.text).language == "de"
         assert Page(other.text).language == "en"
         assert german.headers["vary"] == "Accept-Language"
+
+    async def test_chosen_language_wins_over_the_browser(self, reader: httpx.AsyncClient) -> None:
+        answer = await reader.get("/rules?language=de", headers={"Accept-Language": "en"})
+        assert Page(answer.text).language == "de"
 
     async def test_style_sheet_is_there_and_loads_nothing_from_elsewhere(
         self, reader: httpx.AsyncClient
@@ -227,7 +237,7 @@ class TestTexts:
             file.read_text("utf-8") for file in (TEMPLATES / "portal").glob("*.html")
         )
         used = set(re.findall(r'gettext\("([a-z_.]+)"\)', templates))
-        built = set(re.findall(r'gettext\("([a-z_.]+)" ~', templates))
+        built = {"rules.field_", *re.findall(r'"([a-z]+\.(?:[a-z]+_)+)"', templates)}
         known = {
             str(message.id)
             for message in read_catalogue(
