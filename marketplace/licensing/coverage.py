@@ -100,11 +100,6 @@ def covers(cal: Product, server_version: str) -> Coverage:
     return _answer(cal, server, _REACH[family.reach](catalogue, cal, server))
 
 
-def covers_session_host(cal: Product, host_version: str) -> Coverage:
-    """Say whether an RDS CAL reaches a session host: matrix one of domain notes 3.3."""
-    return covers(cal, host_version)
-
-
 @lru_cache(maxsize=_ANSWERS_KEPT)
 def licence_server_can_hold(cal: Product, server_version: str) -> Coverage:
     """Say whether a licence server of that version can hold an RDS CAL (matrix two of domain notes 3.3).
@@ -152,44 +147,6 @@ def substitutes_for(wanted: Product) -> tuple[Product, ...]:
         cal for cal in newer if servers and all(covers(cal, server).usable for server in servers)
     )
     return (wanted, *fit)
-
-
-def base_products_for(cal: Product, server_version: str) -> tuple[Product, ...]:
-    """Return the base CALs an additive CAL needs beside it for that server (R11), oldest first; empty for base CALs."""
-    needs = load_catalogue().family_of(cal).needs
-    return tuple(answer.product for answer in versions_covering(needs, server_version, cal.metric))
-
-
-def check_rds_lot(
-    cal: Product, *, host_version: str, licence_server_version: str, base: Product | None
-) -> tuple[Coverage, ...]:
-    """Answer the three questions of an RDS buyer: session host, licence server, base CAL (domain notes 3.3, R11)."""
-    return (
-        covers_session_host(cal, host_version),
-        licence_server_can_hold(cal, licence_server_version),
-        _base_beside(cal, host_version, base),
-    )
-
-
-def _base_beside(cal: Product, host_version: str, base: Product | None) -> Coverage:
-    catalogue = load_catalogue()
-    rule = load_rule_set().rules["R11"]
-    fitting = base_products_for(cal, host_version)
-    params: dict[str, str | int] = {
-        "cal": catalogue.product_name(cal),
-        "server": host_version,
-        "base": catalogue.product_name(base or fitting[0]) if base or fitting else "-",
-    }
-    message = "base_needed" if base is None else "base_present" if base in fitting else "base_wrong"
-    return Coverage(
-        product=base or cal,
-        covered=base in fitting,
-        rule=rule.id,
-        confirmed=rule.confirmed,
-        message_key=f"coverage.{message}",
-        params=params,
-        sources=rule.sources,
-    )
 
 
 def _answer(cal: Product, server: Version, reason: _Reason) -> Coverage:
