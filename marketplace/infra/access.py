@@ -25,6 +25,8 @@ COMPANY_SCOPES: Final[dict[str, str]] = {
     "certificates:read": "See and fetch certificates, also those granted by other companies",
     "valuations:read": "See valuations",
     "valuations:write": "Request valuations",
+    "needs:read": "See own need calculations and who gets which CAL",
+    "needs:write": "Calculate needs and delete them",
 }
 """What an API key can be allowed to do; a key carries any subset."""
 

@@ -42,9 +42,10 @@ _READS: Final = frozenset(
         "transfers:read",
         "certificates:read",
         "valuations:read",
+        "needs:read",
     }
 )
-_TRADES: Final = frozenset({"listings:write", "quotes:write", "valuations:write"})
+_TRADES: Final = frozenset({"listings:write", "quotes:write", "valuations:write", "needs:write"})
 _SIGNS: Final = frozenset({"transfers:sign"})
 
 SCOPES_OF_ROLE: Final[dict[str, frozenset[str]]] = {

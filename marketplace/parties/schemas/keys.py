@@ -24,6 +24,8 @@ ScopeName = Literal[
     "certificates:read",
     "valuations:read",
     "valuations:write",
+    "needs:read",
+    "needs:write",
 ]
 """The names of `infra.access.COMPANY_SCOPES`, spelled out for the OpenAPI document; a test keeps them equal."""
 Moment = Annotated[
@@ -37,7 +39,7 @@ class KeyIn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=Tru
     name: Annotated[ShortText, Meta(description="To tell keys apart", examples=["SAM tool"])]
     scopes: Annotated[
         list[ScopeName],
-        Meta(min_length=1, max_length=12, examples=[["listings:read", "listings:write"]]),
+        Meta(min_length=1, max_length=20, examples=[["listings:read", "listings:write"]]),
     ]
     expires_at: Annotated[
         Moment | None, Meta(description="At most five years ahead; without it the key stays")
