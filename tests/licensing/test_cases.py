@@ -1,14 +1,20 @@
 """The cases of the rule book, one test each; and what they must hold between them."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from marketplace.licensing.cases import (
     AnyCase,
     CoverageCase,
+    EnvironmentCase,
+    GivenEnvironment,
     GivenLot,
     LotCase,
+    NeededCal,
     Step,
     cases_for,
+    environment_of,
     load_cases,
     load_sound_lots,
     lot_of,
@@ -17,15 +23,17 @@ from marketplace.licensing.cases import (
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.conditions import Verdict, assess, judge
 from marketplace.licensing.coverage import Coverage, covers, licence_server_can_hold
+from marketplace.licensing.environment_coverage import Option, cover_environment, statements_of
 from marketplace.licensing.findings import Finding, load_rules
 from marketplace.licensing.rules import load_rule_set
 from marketplace.licensing.texts import cure_text, finding_text
 
 LOTS = [case for case in load_cases() if isinstance(case, LotCase)]
 COVERAGES = [case for case in load_cases() if isinstance(case, CoverageCase)]
+ENVIRONMENTS = [case for case in load_cases() if isinstance(case, EnvironmentCase)]
 
 
-def named(cases: list[LotCase] | list[CoverageCase]) -> list[object]:
+def named(cases: Sequence[AnyCase]) -> list[object]:
     return [pytest.param(case, id=case.id) for case in cases]
 
 
@@ -103,6 +111,44 @@ class TestCoverage:
             assert not case.given.server
             return licence_server_can_hold(cal, case.given.licence_server)
         return covers(cal, case.given.server)
+
+
+class TestEnvironment:
+    @pytest.mark.parametrize("case", named(ENVIRONMENTS))
+    def test_needs_what_is_written_and_nothing_else(self, case: EnvironmentCase) -> None:
+        answer = cover_environment(environment_of(case.given))
+        needs = {
+            (group.target, need.family): need for group in answer.groups for need in group.needs
+        }
+        assert set(needs) == {(row.target, row.family) for row in case.then.needs}
+        for row in case.then.needs:
+            self.check(row, needs[row.target, row.family].options)
+        free = {group.target: group.free.rule for group in answer.groups if group.free}
+        assert free == case.then.free
+
+    def check(self, row: NeededCal, options: tuple[Option, ...]) -> None:
+        if row.cal:
+            wanted = load_catalogue().product(row.cal)
+            options = tuple(option for option in options if option.metric is wanted.metric)
+            assert [option.products[:1] for option in options] == [(wanted,)]
+        else:
+            assert not any(option.products for option in options)
+        if row.quantity is not None:
+            assert {option.quantity for option in options} == {row.quantity}
+
+    @pytest.mark.parametrize("case", named(ENVIRONMENTS))
+    def test_says_and_asks_what_is_written(self, case: EnvironmentCase) -> None:
+        answer = cover_environment(environment_of(case.given))
+        spoken = {row.rule for group in answer.groups for row in statements_of(group)}
+        spoken |= {row.rule for row in answer.notes}
+        assert set(case.then.notes) <= spoken
+        assert set(case.then.questions) <= {row.rule for row in answer.questions}
+        assert sorted(case.then.conflicts) == sorted({row.rule for row in answer.conflicts})
+        assert case.then.confirmed in {None, answer.confirmed}
+
+    def test_with_a_misspelt_field_is_refused(self) -> None:
+        with pytest.raises(KeyError, match="colour"):
+            environment_of(GivenEnvironment(people={"colour": "red"}))
 
 
 class TestAllCases:
