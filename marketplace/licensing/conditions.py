@@ -1,8 +1,8 @@
 """The condition engine: assess a source position and judge the findings (domain notes 1.2).
 
-Assessed: C01-C05, C07, C09, C10, C13, C15, C19, and C22 once there is a buyer. Each rule gives at
-least one finding, in rule order, so a certificate can print what was checked and with which result.
-Same input, same day: same findings.
+All of C01 to C22 are assessed, C22 once there is a buyer. Each rule gives at least one finding, none
+twice, in rule order, so a certificate can print what was checked and with which result. Same input,
+same day, same rule-set version: same findings.
 
 A condition may be due later than listing. C07 is the case: nobody stops using licences before a
 buyer is found, so its hold does not keep a lot from publication or from a match; it keeps the
@@ -14,7 +14,14 @@ from datetime import date
 
 import msgspec
 
-from marketplace.licensing import entitlement, provenance, quantities
+from marketplace.licensing import (
+    assurance,
+    delivery,
+    entitlement,
+    ownership,
+    provenance,
+    quantities,
+)
 from marketplace.licensing.findings import Case, Finding, Outcome
 from marketplace.licensing.positions import EvidenceSummary, SourcePosition
 from marketplace.licensing.programmes import find_programme
@@ -27,12 +34,22 @@ _RULES: tuple[Callable[[Case], list[Finding]], ...] = (
     provenance.fee,
     entitlement.unlimited_term,
     entitlement.vested,
+    assurance.version,
     quantities.use_ended,
+    ownership.earlier_owners,
     quantities.conserved,
     quantities.tradable_units,
+    ownership.chain,
+    delivery.licence_terms,
     provenance.segment,
+    ownership.covenant,
     provenance.excluded,
+    delivery.medium,
+    ownership.seller,
+    ownership.third_parties,
     provenance.bare_key,
+    assurance.metric,
+    assurance.without_assurance,
     provenance.buyer_zone,
 )
 

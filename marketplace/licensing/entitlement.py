@@ -1,8 +1,9 @@
 """What kind of right it is: C04 unlimited in time, C05 paid and vested by the programme's date rule."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from marketplace.licensing.catalogue import FamilyKind, load_catalogue
+from marketplace.licensing.days import day_after
 from marketplace.licensing.findings import Case, Finding
 from marketplace.licensing.positions import Term
 from marketplace.licensing.programmes import (
@@ -70,15 +71,19 @@ def _by_term(case: Case, programme: Programme) -> list[Finding]:
         return [case.find("c04.term_unknown", params)] if programme.term_decides else []
     if term is Term.PERPETUAL:
         return []
-    return [case.find("c04.limited_term", {"term": term.value.removeprefix("subscription_")})]
+    return [case.find("c04.limited_term", {"term": f"@word.term.{term.value}"})]
 
 
 def _by_part_number(case: Case) -> list[Finding]:
-    row = load_catalogue().find_part_number(case.position.part_number)
-    # Only a confirmed row may block: a number from memory must not stop an honest seller.
-    if row is None or not row.confirmed or row.tradable:
-        return []
-    return [case.find("c04.term_not_purchased", {"part_number": row.number}, facts=[row])]
+    position = case.position
+    # In CSP one product serves purchases and subscriptions; only the SKU id behind it tells them apart (P6).
+    numbers = (position.part_number, position.identifiers.get("product_sku_id", ""))
+    for row in map(load_catalogue().find_part_number, numbers):
+        # Only a confirmed row may block: a number from memory must not stop an honest seller.
+        if row is not None and row.confirmed and not row.tradable:
+            params = {"part_number": row.number}
+            return [case.find("c04.term_not_purchased", params, facts=[row])]
+    return []
 
 
 def _by_suite(case: Case) -> list[Finding]:
@@ -88,7 +93,7 @@ def _by_suite(case: Case) -> list[Finding]:
     ended_on = case.position.sa_ended_on
     if ended_on is None:
         return [case.find("c04.suite_sa_end_unknown")]
-    recheck_on = ended_on + timedelta(days=1)
+    recheck_on = day_after(ended_on)
     params = {"sa_ended_on": ended_on.isoformat(), "recheck_on": recheck_on.isoformat()}
     if case.on < recheck_on:
         return [case.find("c04.suite_sa_running", params, recheck_on=recheck_on)]
@@ -108,9 +113,10 @@ def _payment(case: Case, programme: Programme) -> list[Finding]:
 def _vesting_date(case: Case, programme: Programme, vesting: Vesting) -> list[Finding]:
     if programme.vesting is not VestingRule.FULL_PAYMENT_AND_TERM_END:
         return []
-    if vesting.vests_on is None:
+    term_end_on = case.position.term_end_on
+    if vesting.vests_on is None or term_end_on is None:
         return [case.find("c05.term_end_unknown", confirmed=vesting.confirmed)]
-    params = _days(vesting.vests_on)
+    params = _days(term_end_on, vesting.vests_on)
     if case.on < vesting.vests_on:
         return [
             case.find(
@@ -122,6 +128,5 @@ def _vesting_date(case: Case, programme: Programme, vesting: Vesting) -> list[Fi
     return []
 
 
-def _days(vests_on: date) -> dict[str, str | int]:
-    term_end_on = vests_on - timedelta(days=1)
+def _days(term_end_on: date, vests_on: date) -> dict[str, str | int]:
     return {"term_end_on": term_end_on.isoformat(), "recheck_on": vests_on.isoformat()}

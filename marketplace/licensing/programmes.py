@@ -4,12 +4,13 @@ An Enterprise Agreement licence vests when all payments are made *and* the first
 ended (L22): a date rule, so vesting is computed for a day and says on which day to look again.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from functools import cache
 
 import msgspec
 
+from marketplace.licensing.days import day_after
 from marketplace.licensing.reading import Row, read_data
 
 
@@ -49,8 +50,19 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
+class LicenceTerms(StrEnum):
+    """Which kind of terms defines the intended use (C12)."""
+
+    PRODUCT_TERMS = "product_terms"
+    OEM = "oem"
+    RETAIL = "retail"
+
+
 class Programme(Row, frozen=True, kw_only=True):
-    """One row of the matrix; `main_identifier` names what `agreement_number` holds, if needed."""
+    """One row of the matrix; `main_identifier` names what `agreement_number` holds, if needed.
+
+    `terms` is None where nothing is traded, so that no terms have to fit.
+    """
 
     id: str
     name: str
@@ -61,6 +73,7 @@ class Programme(Row, frozen=True, kw_only=True):
     main_identifier: str = ""
     further_identifiers: tuple[str, ...] = ()
     vesting_confirmed: bool = True
+    terms: LicenceTerms | None = None
     sales_ended_on: date | None = None
     volume: bool = False
     whole_pack: bool = False
@@ -140,7 +153,7 @@ def vesting_on(
     if programme.vesting is VestingRule.NEVER:
         return Vesting(VestingState.NEVER, None, confirmed)
     waits_for_term = programme.vesting is VestingRule.FULL_PAYMENT_AND_TERM_END
-    vests_on = term_end_on + timedelta(days=1) if waits_for_term and term_end_on else None
+    vests_on = day_after(term_end_on) if waits_for_term and term_end_on else None
     if not paid_in_full:
         return Vesting(VestingState.NOT_PAID, vests_on, confirmed)
     if waits_for_term and vests_on is None:

@@ -36,6 +36,8 @@ def first_placing(case: Case) -> list[Finding]:
             )
     if position.first_seller is FirstSeller.OTHER:
         found.append(case.find("c01.source_not_authorised"))
+    if position.first_seller is FirstSeller.UNKNOWN:
+        found.append(case.find("c01.first_seller_unknown"))
     if not case.is_shown("c01.source_unproven"):
         found.append(case.find("c01.source_unproven"))
     found += _part_number(case)
@@ -61,10 +63,11 @@ def origin(case: Case) -> list[Finding]:
     if not case.is_shown("c02.origin_unproven"):
         found.append(case.find("c02.origin_unproven"))
     if Zone.EEA not in zones:
-        names = ", ".join(zone.value.upper() for zone in zones)
-        found.append(
-            case.find("c02.limited_zones", {**params, "zones": names}, facts=_open(rulings))
-        )
+        names = ", ".join(f"@word.zone.{zone.value}" for zone in zones)
+        # What closes the EEA is a ruling of its own, and not every one is confirmed (Switzerland's is not).
+        closed = [row for row in rulings if row.buyer is Zone.EEA]
+        facts = [*_open(rulings), *closed]
+        found.append(case.find("c02.limited_zones", {**params, "zones": names}, facts=facts))
     return found or [case.find("c02.pass", params, facts=_open(rulings))]
 
 
@@ -90,9 +93,13 @@ def segment(case: Case) -> list[Finding]:
     row = find_segment(case.position.segment)
     if row is None:
         return [case.find("c13.unknown_segment")]
+    params = {"segment": f"@word.segment.{row.id}"}
+    found: list[Finding] = []
+    if not case.is_shown("c13.segment_unproven"):
+        found.append(case.find("c13.segment_unproven", params))
     if row.restricted:
-        return [case.find("c13.restricted", {"segment": row.name}, facts=[row])]
-    return [case.find("c13.pass", facts=[row])]
+        found.append(case.find("c13.restricted", params, facts=[row]))
+    return found or [case.find("c13.pass", facts=[row])]
 
 
 def excluded(case: Case) -> list[Finding]:
@@ -125,19 +132,19 @@ def buyer_zone(case: Case) -> list[Finding]:
         Answer.NO: "c22.zone_refused",
         Answer.REVIEW: "c22.zone_review",
     }
-    params = {**_sale(position, sold_on), "zone": case.zone.value.upper()}
+    params = {**_sale(position, sold_on), "zone": f"@word.zone.{case.zone.value}"}
     return [case.find(codes[ruling.answer], params, facts=[ruling])]
 
 
 def _identifiers(case: Case, programme: Programme) -> list[Finding]:
     if programme.main_identifier and not case.position.agreement_number.strip():
-        kind = programme.main_identifier.replace("_", " ")
+        kind = f"@word.identifier.{programme.main_identifier}"
         return [case.find("c01.identifier_missing", {"identifier_kind": kind})]
     given = case.position.identifiers
     missing = [name for name in programme.further_identifiers if not given.get(name, "").strip()]
     if not missing:
         return []
-    names = ", ".join(name.replace("_", " ") for name in missing)
+    names = ", ".join(f"@word.identifier.{name}" for name in missing)
     return [case.find("c01.further_identifier_missing", {"identifier_kinds": names})]
 
 
@@ -160,7 +167,7 @@ def _part_number(case: Case) -> list[Finding]:
         return [case.find("c01.part_number_unconfirmed", params, facts=[row])]
     aspects = _contradictions(case.position, row)
     if aspects:
-        params["aspects"] = ", ".join(aspects)
+        params["aspects"] = ", ".join(f"@word.aspect.{name}" for name in aspects)
         return [case.find("c01.part_number_contradicts", params, facts=[row])]
     return []
 
@@ -168,10 +175,10 @@ def _part_number(case: Case) -> list[Finding]:
 def _contradictions(position: SourcePosition, row: PartNumber) -> list[str]:
     pairs = {
         "family": (row.family, position.product.family),
-        "version": (row.version, position.product.version),
-        "metric": (row.metric, position.product.metric),
+        "version": (row.version, position.purchased_version.strip() or position.product.version),
+        "metric": (row.metric, position.purchased_metric or position.product.metric),
         "segment": (row.segment, position.segment),
-        "pack size": (row.pack_size, position.pack_size or row.pack_size),
+        "pack_size": (row.pack_size, position.pack_size or row.pack_size),
     }
     aspects = [name for name, (known, stated) in pairs.items() if known not in {None, stated}]
     return aspects if position.programme in row.programmes else [*aspects, "programme"]

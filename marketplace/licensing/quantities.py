@@ -34,7 +34,7 @@ def tradable_units(case: Case) -> list[Finding]:
     """C10: the offer is made of whole units; a part of a volume position carries a label."""
     position, unit = case.position, unit_of(case.position)
     params: dict[str, str | int] = {
-        "unit": unit.rule.name,
+        "unit": f"@word.unit.{unit.rule.id}",
         "unit_size": unit.size,
         "quantity": position.offered,
     }

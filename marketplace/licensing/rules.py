@@ -42,14 +42,12 @@ class RuleRow(Row, frozen=True, kw_only=True):
     """One rule; its sentence is `rule.<id>`, and `doubt.<id>` says what is not sure about it, if anything; see `texts`.
 
     For a condition (C01 to C22) `due` says what waits for it, `evidence` names the papers that prove it (empty where
-    only declarations or our books speak) and `assessed` whether `conditions.assess` computes it yet. A rule
-    without `dates` applies whenever it is asked.
+    only declarations or our books speak). A rule without `dates` applies whenever it is asked.
     """
 
     id: str
     chapter: Chapter
     due: Due | None = None
-    assessed: bool = False
     evidence: tuple[EvidenceKind, ...] = ()
     dates: tuple[RuleDate, ...] = ()
 

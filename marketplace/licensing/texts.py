@@ -1,6 +1,7 @@
 """Sentences for people: the catalogues `templates/locales/<tag>/LC_MESSAGES/licensing.po`, by message id.
 
-Ids: `rule.C05` (the rule), `finding.c05.not_vested`, `cure.c05.not_vested`, `coverage.newer_covers_older`.
+Ids: `rule.C05` (the rule), `finding.c05.not_vested`, `cure.c05.not_vested`, `coverage.newer_covers_older`,
+`word.zone.eea`.
 The catalogues are read once per process and belong to the release: a missing sentence is a defect, never an empty text.
 """
 
@@ -29,11 +30,21 @@ def catalogues() -> Mapping[str, Mapping[str, str]]:
 def sentence(key: str, params: Mapping[str, str | int], language: str = DEFAULT) -> str:
     """Return the sentence for a message id; a language without a catalogue is answered in English.
 
+    A param that is a word, not a name or a number, holds word ids: `@word.zone.eea, @word.zone.uk`.
+
     Raises:
         KeyError: no such id, or a field of the sentence is missing: a defect of the caller.
     """
     texts = catalogues()
-    return texts.get(language, texts[DEFAULT])[key].format_map(params)
+    known = texts.get(language, texts[DEFAULT])
+    return known[key].format_map({name: _say(value, known) for name, value in params.items()})
+
+
+def _say(value: str | int, known: Mapping[str, str]) -> str | int:
+    """Turn a value like `@word.zone.eea, @word.zone.uk` into words; whatever is no known word is printed as it is."""
+    if not isinstance(value, str) or not value.startswith("@word."):
+        return value
+    return ", ".join(known.get(name.removeprefix("@"), name) for name in value.split(", "))
 
 
 def finding_text(finding: Finding, language: str = DEFAULT) -> str:

@@ -4,15 +4,27 @@ from datetime import date
 from typing import Any
 
 from marketplace.licensing.catalogue import Product, load_catalogue
+from marketplace.licensing.findings import load_rules
 from marketplace.licensing.positions import (
+    SELLER,
     CeaseUse,
+    ChainLink,
+    Declared,
     EvidenceKind,
     EvidenceSummary,
     FirstSeller,
+    Medium,
+    PaperState,
+    SaStatus,
+    SellerRole,
     SourcePosition,
 )
+from marketplace.licensing.rules import Chapter
 
 TODAY = date(2026, 11, 25)
+CONDITIONS = tuple(
+    row.id for row in load_rules().rules.values() if row.chapter is Chapter.CONDITIONS
+)
 
 SOUND_EVIDENCE = frozenset(
     {EvidenceKind.AGREEMENT, EvidenceKind.FIRST_INVOICE, EvidenceKind.PAYMENT_PROOF}
@@ -25,9 +37,9 @@ def product(key: str = "ws_cal-2019-device") -> Product:
 
 def position(**changes: Any) -> SourcePosition:
     """Return 100 Open License device CALs, all offered, with a confirmed part number."""
-    key = changes.pop("key", "ws_cal-2019-device")
+    sold = product(changes.pop("key", "ws_cal-2019-device"))
     fields: dict[str, Any] = {
-        "product": product(key),
+        "product": sold,
         "programme": "open_license",
         "acquired": 100,
         "offered": 100,
@@ -38,6 +50,13 @@ def position(**changes: Any) -> SourcePosition:
         "first_sold_on": date(2019, 5, 20),
         "first_seller": FirstSeller.AUTHORISED_PARTNER,
         "paid_in_full": True,
+        "purchased_version": sold.version,
+        "purchased_metric": sold.metric,
+        "sa_status": SaStatus.NEVER,
+        "seller_role": SellerRole.AGREEMENT_HOLDER,
+        "terms_edition": "2019-05",
+        "retention_covenant": Declared.NO,
+        "third_party_rights": Declared.NO,
     }
     return SourcePosition(**(fields | changes))
 
@@ -49,6 +68,58 @@ def enterprise(**changes: Any) -> SourcePosition:
         "identifiers": {"enrolment_number": "5512345"},
         "part_number": "",
         "term_end_on": date(2022, 6, 30),
+    }
+    return position(**(fields | changes))
+
+
+def link(transferor: str = "first", transferee: str = SELLER, **changes: Any) -> ChainLink:
+    """Return a transfer of 100 licences with its papers; its giver's use ended on the day before."""
+    fields: dict[str, Any] = {
+        "transferor": transferor,
+        "transferee": transferee,
+        "quantity": 100,
+        "transferred_on": date(2024, 3, 15),
+        "deed": PaperState.SHOWN,
+        "cease_use": PaperState.SHOWN,
+        "ceased_quantity": 100,
+        "ceased_on": date(2024, 3, 14),
+        "licence_server_removed": True,
+    }
+    return ChainLink(**(fields | changes))
+
+
+def purchased(*links: ChainLink, **changes: Any) -> SourcePosition:
+    """Return licences that the seller bought second hand, by default in one transfer from the first acquirer."""
+    fields: dict[str, Any] = {
+        "seller_role": SellerRole.PURCHASER,
+        "first_acquirer": "first",
+        "chain": links or (link(),),
+    }
+    return position(**(fields | changes))
+
+
+def upgraded(**changes: Any) -> SourcePosition:
+    """Return 2016 licences whose Software Assurance ran over the day on which 2019 came out."""
+    fields: dict[str, Any] = {
+        "part_number": "",
+        "purchased_version": "2016",
+        "first_sold_on": date(2017, 7, 1),
+        "sa_status": SaStatus.ENDED,
+        "sa_started_on": date(2017, 7, 1),
+        "sa_ended_on": date(2020, 6, 30),
+    }
+    return position(**(fields | changes))
+
+
+def boxed(**changes: Any) -> SourcePosition:
+    """Return 20 boxes of 5 licences with their cards."""
+    fields: dict[str, Any] = {
+        "programme": "fpp",
+        "part_number": "",
+        "pack_size": 5,
+        "medium": Medium.ORIGINAL,
+        "terms_edition": "retail",
+        "identifiers": {"card_or_certificate": "X20-91022"},
     }
     return position(**(fields | changes))
 

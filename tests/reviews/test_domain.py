@@ -8,9 +8,18 @@ import msgspec
 import pytest
 
 from marketplace.kernel.errors import Conflict, DomainError, Forbidden, Malformed
+from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.conditions import assess
 from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import EvidenceKind, FirstSeller, Term, summarise
+from marketplace.licensing.positions import (
+    Declared,
+    EvidenceKind,
+    FirstSeller,
+    SaStatus,
+    SellerRole,
+    Term,
+    summarise,
+)
 from marketplace.reviews import domain
 from marketplace.reviews.domain import (
     LISTED_BY_ANOTHER,
@@ -50,6 +59,13 @@ def findings(papers: tuple[EvidenceKind, ...] = PAPERS, **changes: Any) -> tuple
         "term": Term.PERPETUAL,
         "paid_in_full": True,
         "identifiers": {"licence_number": "1"},
+        "purchased_version": "2019",
+        "purchased_metric": Metric.USER,
+        "sa_status": SaStatus.NEVER,
+        "seller_role": SellerRole.AGREEMENT_HOLDER,
+        "terms_edition": "2020-03",
+        "retention_covenant": Declared.NO,
+        "third_party_rights": Declared.NO,
     }
     return assess(make_position(**(sound | changes)), summarise(papers), NOW.date())
 

@@ -12,8 +12,11 @@ from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.conditions import assess
 from marketplace.licensing.positions import (
     CeaseUse,
+    Declared,
     EvidenceKind,
     FirstSeller,
+    SaStatus,
+    SellerRole,
     SourcePosition,
     Term,
     summarise,
@@ -72,8 +75,9 @@ COMPANIES: Final = {
 
 def position(product: str = "ws_cal-2019-user", **changes: Any) -> SourcePosition:
     """Make a source position without an open question."""
+    found = load_catalogue().product(product)
     made = SourcePosition(
-        product=load_catalogue().product(product),
+        product=found,
         programme="open_license",
         agreement_number="71830452",
         acquired=200,
@@ -85,6 +89,13 @@ def position(product: str = "ws_cal-2019-user", **changes: Any) -> SourcePositio
         first_seller=FirstSeller.AUTHORISED_PARTNER,
         term=Term.PERPETUAL,
         paid_in_full=True,
+        purchased_version=found.version,
+        purchased_metric=found.metric,
+        sa_status=SaStatus.NEVER,
+        seller_role=SellerRole.AGREEMENT_HOLDER,
+        terms_edition="2020-03",
+        retention_covenant=Declared.NO,
+        third_party_rights=Declared.NO,
     )
     return msgspec.structs.replace(made, **changes)
 

@@ -139,6 +139,13 @@ def position_body(**changes: Any) -> dict[str, Any]:
         "first_seller": "authorised_partner",
         "term": "perpetual",
         "paid_in_full": True,
+        "purchased_version": "2019",
+        "purchased_metric": "user",
+        "sa_status": "never",
+        "seller_role": "agreement_holder",
+        "terms_edition": "2020-03",
+        "retention_covenant": "no",
+        "third_party_rights": "no",
     } | changes
 
 

@@ -13,7 +13,15 @@ from marketplace.infra.work import Work
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.positions import FirstSeller, OrderedUnit, SourcePosition, Term
+from marketplace.licensing.positions import (
+    Declared,
+    FirstSeller,
+    OrderedUnit,
+    SaStatus,
+    SellerRole,
+    SourcePosition,
+    Term,
+)
 from marketplace.listings import service as listings
 from marketplace.listings.domain.listing import Terms
 from marketplace.parties import domain as parties
@@ -78,6 +86,13 @@ async def publish(work: OpenWork, seller: Person, units: int = 100, **changes: A
         first_seller=FirstSeller.AUTHORISED_PARTNER,
         term=Term.PERPETUAL,
         paid_in_full=True,
+        purchased_version=product.version,
+        purchased_metric=product.metric,
+        sa_status=SaStatus.NEVER,
+        seller_role=SellerRole.AGREEMENT_HOLDER,
+        terms_edition="2020-03",
+        retention_covenant=Declared.NO,
+        third_party_rights=Declared.NO,
         ordered_unit=OrderedUnit.PACK if "pack_size" in changes else OrderedUnit.LICENCE,
         **changes,
     )

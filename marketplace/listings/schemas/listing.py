@@ -1,4 +1,4 @@
-"""What the routes of listings take and give. Quantities are licences, prices are per licence."""
+"""Listings as routes take and give them. Quantities are licences, prices are per licence."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -9,36 +9,18 @@ from msgspec import UNSET, Meta, UnsetType
 
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import END, CurrencyCode, OptionalShortText, Quantity, ShortText
+from marketplace.kernel.text import END, CurrencyCode, Quantity
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import (
-    EvidenceKind,
-    FirstSeller,
-    OrderedUnit,
-    SourcePosition,
-    Term,
-)
-from marketplace.licensing.rules import Due
-from marketplace.licensing.texts import cure_text, finding_text
+from marketplace.licensing.positions import EvidenceKind
 from marketplace.licensing.units import unit_of
 from marketplace.listings.domain.listing import Evidence, Listing, State, Submission, Terms
+from marketplace.listings.schemas.findings import FindingOut
+from marketplace.listings.schemas.position import PositionBody
 from marketplace.listings.service import Changes, Draft
 from marketplace.valuations.domain import ValueRange
 from marketplace.valuations.schemas import ProductKey
 
 ListingText = Annotated[str, Meta(pattern=pattern("lst"), description="Listing")]
-Slug = Annotated[str, Meta(pattern=f"^[a-z][a-z0-9_]{{0,39}}{END}")]
-SharedQuantity = Annotated[int, Meta(ge=0, le=1_000_000, description="Number of licences")]
-Identifiers = Annotated[
-    dict[Slug, ShortText],
-    Meta(
-        max_length=8,
-        description="Further numbers of the programme, for example the licence number of an Open License",
-        examples=[{"licence_number": "87654321"}],
-    ),
-]
-Country = Annotated[str, Meta(pattern=f"^([A-Z]{{2}})?{END}", max_length=2, examples=["DE"])]
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,61 +34,6 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_value(self) -> Money:
         """Give the amount as a value."""
         return Money(self.amount_minor, self.currency)
-
-
-class PositionBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of the seller's own agreement or invoice, and how much of it is offered.
-
-    Whatever is left out makes a finding, never a pass.
-    """
-
-    product: ProductKey
-    programme: Annotated[Slug, Meta(description="How it was bought", examples=["open_license"])]
-    acquired: Quantity
-    offered: Quantity
-    retained: Annotated[SharedQuantity, Meta(description="Licences kept and still in use")] = 0
-    sold_earlier: Annotated[
-        SharedQuantity, Meta(description="Licences sold before, outside this marketplace")
-    ] = 0
-    agreement_number: Annotated[
-        OptionalShortText,
-        Meta(description="The programme's main number as printed", examples=["61234567"]),
-    ] = ""
-    identifiers: Identifiers = {}
-    part_number: Annotated[OptionalShortText, Meta(examples=["R18-05768"])] = ""
-    country: Annotated[Country, Meta(description="Country of the first sale")] = ""
-    first_sold_on: Annotated[date | None, Meta(description="Date of the first sale")] = None
-    first_seller: FirstSeller = FirstSeller.UNKNOWN
-    free_of_charge: bool = False
-    segment: Annotated[Slug, Meta(description="Price segment", examples=["commercial"])] = (
-        "commercial"
-    )
-    term: Term = Term.UNKNOWN
-    paid_in_full: bool = False
-    term_end_on: Annotated[
-        date | None, Meta(description="Last day of the first enrolment term")
-    ] = None
-    sa_ended_on: Annotated[
-        date | None, Meta(description="Last day of Software Assurance, for suites")
-    ] = None
-    ordered_unit: OrderedUnit = OrderedUnit.LICENCE
-    pack_size: Annotated[int, Meta(ge=2, le=1_000)] | None = None
-    key_only: Annotated[bool, Meta(description="Only a product key is there")] = False
-
-    def to_value(self) -> SourcePosition:
-        """Give the position as a value.
-
-        Raises:
-            Malformed: `product.unknown`.
-        """
-        given = {name: getattr(self, name) for name in self.__struct_fields__}
-        return SourcePosition(**{**given, "product": load_catalogue().product(self.product)})
-
-    @classmethod
-    def of(cls, position: SourcePosition) -> Self:
-        """Write a position."""
-        shown = {name: getattr(position, name) for name in cls.__struct_fields__}
-        return cls(**{**shown, "product": position.product.key})
 
 
 class ListingDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -145,45 +72,6 @@ class ListingChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             else None,
             expires_at=self.expires_at if self.expires_at is not UNSET else None,
         )
-
-
-class FindingOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What one condition found, and what cures it."""
-
-    rule: Annotated[str, Meta(examples=["C05"])]
-    code: Annotated[str, Meta(examples=["c05.not_vested"])]
-    outcome: Outcome
-    due: Annotated[Due, Meta(description="The step that waits for it")]
-    text: str
-    cure: Annotated[str, Meta(description="What to do about it; empty when nothing can be done")]
-    evidence_kinds: Annotated[list[EvidenceKind], Meta(description="Any one of these papers helps")]
-    confirmed: Annotated[bool, Meta(description="False: rests on something no source states")]
-    checked_on: date
-    recheck_on: Annotated[date | None, Meta(description="Time alone may change it from this day")]
-    rule_set_version: str
-
-    @classmethod
-    def of(cls, finding: Finding) -> Self:
-        """Write a finding with its sentences."""
-        return cls(
-            rule=finding.rule_id,
-            code=finding.code,
-            outcome=finding.outcome,
-            due=finding.due,
-            text=finding_text(finding),
-            cure=cure_text(finding),
-            evidence_kinds=list(finding.evidence_kinds),
-            confirmed=finding.confirmed,
-            checked_on=finding.checked_on,
-            recheck_on=finding.recheck_on,
-            rule_set_version=finding.rule_set_version,
-        )
-
-
-class Findings(msgspec.Struct, frozen=True):
-    """All findings, in rule order."""
-
-    items: list[FindingOut]
 
 
 class EvidenceOut(msgspec.Struct, frozen=True, kw_only=True):
