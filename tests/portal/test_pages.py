@@ -62,6 +62,22 @@ class Page(HTMLParser):
                 self.language = value
 
 
+def contrast(one: str, other: str) -> float:
+    """Give the contrast ratio of two colours as WCAG 2.2 defines it, 1 to 21."""
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = colour.removeprefix("#")
+    pairs = [digit * 2 for digit in digits] if len(digits) == 3 else re.findall("..", digits)
+    parts = [int(pair, 16) / 255 for pair in pairs]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
 class TestPages:
     @pytest.mark.parametrize("path", PAGES)
     @pytest.mark.parametrize("language", ["en", "de"])
@@ -110,6 +126,17 @@ class TestPages:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/css")
         assert not re.search(r"url\(|@import|https?:", answer.text)
+
+    async def test_every_ink_can_be_read_on_every_paper(self, reader: httpx.AsyncClient) -> None:
+        # WCAG 2.2, 1.4.3: 4.5 to 1 for text.
+        sheet = (await reader.get("/static/style.css")).text
+        colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6})", sheet))
+        link = re.search(r"\na \{ color: (#[0-9a-f]{6})", sheet)
+        assert link is not None
+        inks = [colours[name] for name in ("ink", "navy", "soft", "good", "bad", "warn")]
+        for ink in (*inks, link[1]):
+            for paper in (colours["paper"], colours["wash"]):
+                assert contrast(ink, paper) >= 4.5, (ink, paper)
 
     async def test_templates_themselves_are_not_served(self, reader: httpx.AsyncClient) -> None:
         for name in ("docs.html", "page.html", "../page.html"):
