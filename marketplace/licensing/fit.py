@@ -54,10 +54,10 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Better(msgspec.Struct, frozen=True, kw_only=True):
-    """What would do as well or better than a line; `quantity` None where the number of people is not known."""
+    """What would do as well as a line or better."""
 
     product: Product
-    quantity: int | None
+    quantity: int
     statement: Statement
 
 

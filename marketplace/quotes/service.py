@@ -11,6 +11,7 @@ import structlog
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import Conflict, Gone, NotFound, Unavailable
 from marketplace.kernel.paging import Page, Window, page_of
+from marketplace.licensing.environment import Environment
 from marketplace.listings import service as listings
 from marketplace.listings.domain.market import Offer, Wanted
 from marketplace.parties import service as parties
@@ -47,8 +48,15 @@ class Accepted(msgspec.Struct, frozen=True):
     is_new: bool
 
 
-async def request_quote(work: Work, asked: Sequence[Asked], terms: QuoteTerms) -> Quote:
-    """Find the cheapest licences for every line, reserve them and state the price.
+async def request_quote(
+    work: Work,
+    asked: Sequence[Asked],
+    terms: QuoteTerms,
+    environment: Environment | None = None,
+) -> Quote:
+    """Find the cheapest licences for every line, reserve them, state the price and how they fit the environment.
+
+    The `environment` has been checked.
 
     Raises:
         Malformed: a line names an unknown product or server version.
@@ -89,6 +97,8 @@ async def request_quote(work: Work, asked: Sequence[Asked], terms: QuoteTerms) -
         gap_minor=chosen.gap_minor,
         offered_at=work.now,
         expires_at=expires_at,
+        environment=environment,
+        fit=decisions.fit_of(environment, lines),
     )
     await store.insert_quote(work.connection, quote)
     await listings.units_changed(work, quote.lot_ids)

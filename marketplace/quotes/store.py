@@ -10,6 +10,8 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from marketplace.kernel.paging import Window
+from marketplace.licensing.environment import Environment
+from marketplace.licensing.fit import Fit
 from marketplace.quotes.domain.need import Asked
 from marketplace.quotes.domain.quote import Price, Quote, QuoteLine, QuoteState
 from marketplace.quotes.domain.vat import Treatment, Vat
@@ -55,6 +57,8 @@ async def insert_quote(connection: AsyncConnection, quote: Quote) -> None:
         "state": quote.state.value,
         "asked": quote.asked,
         "lines": quote.lines,
+        "environment": quote.environment,
+        "fit": quote.fit,
         "currency": price.currency,
         "net_minor": price.net_minor,
         "fee_bp": price.fee_bp,
@@ -130,6 +134,8 @@ def _quote(row: Any) -> Quote:
         state=QuoteState(row.state),
         asked=msgspec.convert(row.asked, tuple[Asked, ...]),
         lines=msgspec.convert(row.lines, tuple[QuoteLine, ...]),
+        environment=msgspec.convert(row.environment, Environment | None),
+        fit=msgspec.convert(row.fit, Fit | None),
         price=Price(
             currency=row.currency,
             net_minor=row.net_minor,

@@ -1,4 +1,4 @@
-"""The table of this stage. What was asked and the lines are documents that never change; only the state does."""
+"""The table of this stage. Asked, lines and fit are documents that never change; only the state does."""
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +26,8 @@ quotes = Table(
     Column("state", Text, nullable=False),
     Column("asked", JSONB, nullable=False),
     Column("lines", JSONB, nullable=False),
+    Column("environment", JSONB(none_as_null=True)),
+    Column("fit", JSONB(none_as_null=True)),
     Column("currency", Text, nullable=False),
     Column("net_minor", BigInteger, nullable=False),
     Column("fee_bp", Integer, nullable=False),

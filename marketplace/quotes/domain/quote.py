@@ -15,6 +15,8 @@ import msgspec
 from marketplace.kernel.errors import Conflict, DomainError, Gone
 from marketplace.kernel.money import share_half_up
 from marketplace.licensing.catalogue import Product
+from marketplace.licensing.environment import Environment
+from marketplace.licensing.fit import Fit, Offered, check_fit
 from marketplace.quotes.domain.need import Asked, Reason
 from marketplace.quotes.domain.vat import Taxpayer, Vat, vat_on
 from marketplace.quotes.events import QuoteAccepted, QuoteDeclined, QuoteExpired
@@ -70,7 +72,10 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """One quote. `gap_minor` is 0 when the allocation is proven cheapest, else the most a cheaper one could save."""
+    """One quote. `gap_minor` is 0 when the allocation is proven cheapest, else the most a cheaper one could save.
+
+    `fit` says how the lines, in their order, fit the `environment` the buyer described; both None when it told nothing.
+    """
 
     id: UUID
     buyer_id: UUID
@@ -83,6 +88,8 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     ended_at: datetime | None = None
     version: int = 1
+    environment: Environment | None = None
+    fit: Fit | None = None
 
     @property
     def reservation_ids(self) -> tuple[UUID, ...]:
@@ -127,6 +134,13 @@ def price_of(
         vat=vat,
         total_minor=net + fee + vat.amount_minor,
     )
+
+
+def fit_of(environment: Environment | None, lines: Sequence[QuoteLine]) -> Fit | None:
+    """Say how the lines fit what the buyer described; None when it described nothing."""
+    if environment is None:
+        return None
+    return check_fit(environment, [Offered(line.product, line.quantity) for line in lines])
 
 
 def accept(quote: Quote, now: datetime) -> tuple[Quote, QuoteAccepted]:

@@ -1,125 +1,20 @@
-"""What the API takes and gives about quotes. Amounts are net minor units unless they say otherwise."""
+"""What the API gives about quotes. Amounts are net minor units unless they say otherwise."""
 
 from datetime import date, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 import msgspec
 from msgspec import Meta
 
-from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.ids import format_id, pattern
+from marketplace.kernel.language import DEFAULT
 from marketplace.kernel.money import Money
-from marketplace.kernel.text import END, AmountMinor
-from marketplace.licensing.catalogue import Metric, Product, load_catalogue
-from marketplace.quotes.domain.need import Asked
+from marketplace.licensing.catalogue import Product, load_catalogue
 from marketplace.quotes.domain.quote import Price, Quote, QuoteLine, QuoteState
 from marketplace.quotes.domain.vat import REVERSE_CHARGE_WORDING, Treatment, Vat
-
-QUANTITY_MAX: Final = 100_000
-LINES_MAX: Final = 20
-
-Family = Annotated[
-    str,
-    Meta(
-        pattern=f"^[a-z0-9_]{{1,20}}{END}",
-        examples=["ws_cal"],
-        description="CAL family of the catalogue",
-    ),
-]
-VersionText = Annotated[
-    str,
-    Meta(
-        pattern=f"^[A-Za-z0-9 ]{{1,20}}{END}",
-        examples=["2019"],
-        description="Version of the catalogue",
-    ),
-]
-LineQuantity = Annotated[
-    int, Meta(ge=1, le=QUANTITY_MAX, description="Number of licences", examples=[50])
-]
-
-
-class QuoteRequestLine(
-    msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, omit_defaults=True
-):
-    """Licences of a version, or for a server version: exactly one of `version` and `covers_server_version`."""
-
-    family: Family
-    metric: Metric
-    quantity: LineQuantity
-    version: VersionText | None = None
-    covers_server_version: VersionText | None = None
-    quantity_max: Annotated[
-        LineQuantity | None,
-        Meta(
-            description="Take up to so many when packs leave no other way or it costs less; default: `quantity`"
-        ),
-    ] = None
-    max_unit_price_minor: Annotated[
-        AmountMinor | None, Meta(description="Highest net price per licence")
-    ] = None
-    newer_versions: Annotated[
-        bool,
-        Meta(description="A newer version that covers the same servers may stand in for `version`"),
-    ] = True
-    restricted_segments: Annotated[
-        bool, Meta(description="Also take academic, government and charity licences")
-    ] = False
-
-    def to_asked(self, place: int) -> Asked:
-        """Give the domain value; `place` is the index in the request."""
-        most = self.quantity if self.quantity_max is None else self.quantity_max
-        if most < self.quantity:
-            raise Malformed(
-                "quote.quantity_range",
-                "`quantity_max` is at least `quantity`.",
-                FieldProblem(f"/lines/{place}/quantity_max", f"at least {self.quantity}"),
-            )
-        return Asked(
-            family=self.family,
-            metric=self.metric,
-            quantity=self.quantity,
-            quantity_max=most,
-            version=self.version,
-            covers_server_version=self.covers_server_version,
-            max_unit_price_minor=self.max_unit_price_minor,
-            newer_versions=self.newer_versions,
-            restricted_segments=self.restricted_segments,
-        )
-
-
-class QuoteRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What the buyer needs; the country comes from its company."""
-
-    lines: Annotated[
-        tuple[QuoteRequestLine, ...],
-        Meta(
-            min_length=1,
-            max_length=LINES_MAX,
-            examples=[[{"family": "ws_cal", "version": "2019", "metric": "user", "quantity": 50}]],
-        ),
-    ]
-
-
-class ProductOut(msgspec.Struct, frozen=True):
-    """A product of the catalogue."""
-
-    key: Annotated[str, Meta(examples=["ws_cal-2019-user"])]
-    name: Annotated[str, Meta(examples=["Windows Server 2019 User CAL"])]
-    family: str
-    version: str
-    metric: Metric
-
-    @classmethod
-    def of(cls, product: Product) -> Self:
-        """Build from the domain value."""
-        return cls(
-            key=product.key,
-            name=load_catalogue().product_name(product),
-            family=product.family,
-            version=product.version,
-            metric=product.metric,
-        )
+from marketplace.quotes.schemas.environment import EnvironmentBody
+from marketplace.quotes.schemas.fit import FitOut, LineFitOut
+from marketplace.quotes.schemas.products import ProductOut
 
 
 class ReasonOut(msgspec.Struct, frozen=True):
@@ -147,9 +42,13 @@ class LineOut(msgspec.Struct, frozen=True):
             description="Base licence (or a newer one) the same user or device needs as well (R11)"
         ),
     ]
+    fit: Annotated[
+        LineFitOut | None,
+        Meta(description="How it fits the environment described; null when none was"),
+    ] = None
 
     @classmethod
-    def of(cls, line: QuoteLine, currency: str) -> Self:
+    def of(cls, line: QuoteLine, currency: str, fit: LineFitOut | None = None) -> Self:
         """Build from the domain value; who sells stays with the operator, it is the counterparty."""
         return cls(
             request_line=line.asked,
@@ -162,6 +61,7 @@ class LineOut(msgspec.Struct, frozen=True):
             amount=Money(line.amount_minor, currency),
             reason=ReasonOut(line.reason.rule, line.reason.text) if line.reason else None,
             base_needed=_base_of(line.product),
+            fit=fit,
         )
 
 
@@ -230,6 +130,12 @@ class QuoteOut(msgspec.Struct, frozen=True):
     id: Annotated[str, Meta(pattern=pattern("qte"))]
     state: QuoteState
     lines: list[LineOut]
+    environment: Annotated[
+        EnvironmentBody | None, Meta(description="What the buyer described when it asked")
+    ]
+    fit: Annotated[
+        FitOut | None, Meta(description="How the lines fit it together; null when none was")
+    ]
     price: PriceOut
     could_save_at_most: Annotated[
         Money,
@@ -242,15 +148,22 @@ class QuoteOut(msgspec.Struct, frozen=True):
     ended_at: datetime | None
 
     @classmethod
-    def of(cls, quote: Quote, now: datetime) -> Self:
+    def of(cls, quote: Quote, now: datetime, language: str = DEFAULT) -> Self:
         """Build from the domain value as of `now`."""
         state = quote.state_at(now)
+        fits = quote.fit.lines if quote.fit else (None,) * len(quote.lines)
+        currency = quote.price.currency
         return cls(
             id=format_id("qte", quote.id),
             state=state,
-            lines=[LineOut.of(line, quote.price.currency) for line in quote.lines],
+            lines=[
+                LineOut.of(line, currency, LineFitOut.of(fit, language) if fit else None)
+                for line, fit in zip(quote.lines, fits, strict=True)
+            ],
+            environment=EnvironmentBody.of(quote.environment) if quote.environment else None,
+            fit=FitOut.of(quote.fit, language) if quote.fit else None,
             price=PriceOut.of(quote.price),
-            could_save_at_most=Money(quote.gap_minor, quote.price.currency),
+            could_save_at_most=Money(quote.gap_minor, currency),
             offered_at=quote.offered_at,
             expires_at=quote.expires_at,
             ended_at=quote.expires_at if state is not quote.state else quote.ended_at,
