@@ -4,20 +4,24 @@ from collections.abc import Sequence
 
 import pytest
 
-from marketplace.licensing.cases import (
+from marketplace.licensing.case_forms import (
     AnyCase,
     CoverageCase,
     EnvironmentCase,
+    FitCase,
     GivenEnvironment,
     GivenLot,
     LotCase,
     NeededCal,
     Step,
+)
+from marketplace.licensing.cases import (
     cases_for,
     environment_of,
     load_cases,
     load_sound_lots,
     lot_of,
+    offer_of,
     title_of,
 )
 from marketplace.licensing.catalogue import load_catalogue
@@ -25,11 +29,13 @@ from marketplace.licensing.conditions import Verdict, assess, judge
 from marketplace.licensing.coverage import Coverage, covers, licence_server_can_hold
 from marketplace.licensing.environment_coverage import Option, cover_environment, statements_of
 from marketplace.licensing.findings import Finding, load_rules
+from marketplace.licensing.fit import check_fit
 from marketplace.licensing.rules import load_rule_set
 from marketplace.licensing.texts import cure_text, finding_text
 
 LOTS = [case for case in load_cases() if isinstance(case, LotCase)]
 COVERAGES = [case for case in load_cases() if isinstance(case, CoverageCase)]
+FITS = [case for case in load_cases() if isinstance(case, FitCase)]
 ENVIRONMENTS = [case for case in load_cases() if isinstance(case, EnvironmentCase)]
 
 
@@ -149,6 +155,32 @@ class TestEnvironment:
     def test_with_a_misspelt_field_is_refused(self) -> None:
         with pytest.raises(KeyError, match="colour"):
             environment_of(GivenEnvironment(people={"colour": "red"}))
+
+
+class TestFit:
+    @pytest.mark.parametrize("case", named(FITS))
+    def test_is_as_written(self, case: FitCase) -> None:
+        fit = check_fit(environment_of(case.given), offer_of(case.given))
+        assert (fit.verdict, *(line.verdict for line in fit.lines)) == (
+            case.then.verdict,
+            *case.then.lines,
+        )
+        lacking = [(row.family, row.quantity) for row in fit.missing]
+        assert lacking == [(row.family, row.quantity) for row in case.then.missing]
+        for found, written in zip(fit.missing, case.then.missing, strict=True):
+            assert written.cal == (found.product.key if found.product else "")
+        surplus = tuple(line.surplus for line in fit.lines)
+        assert case.then.surplus in {None, surplus}
+
+    @pytest.mark.parametrize("case", named(FITS))
+    def test_says_and_suggests_what_is_written(self, case: FitCase) -> None:
+        lines = check_fit(environment_of(case.given), offer_of(case.given)).lines
+        spoken = {row.rule for line in lines for row in line.notes}
+        spoken |= {row.statement.rule for line in lines for row in line.reaches}
+        spoken |= {row.statement.rule for line in lines for row in line.missing}
+        assert set(case.then.spoken) <= spoken
+        suggested = {row.product.key for line in lines for row in line.better}
+        assert set(case.then.better) <= suggested
 
 
 class TestAllCases:

@@ -12,14 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.licensing.cases import (
-    GivenLot,
-    Lot,
-    LotCase,
-    load_cases,
-    load_sound_lots,
-    lot_of,
-)
+from marketplace.licensing.case_forms import GivenLot, LotCase
+from marketplace.licensing.cases import Lot, load_cases, load_sound_lots, lot_of
 from marketplace.licensing.catalogue import Product, load_catalogue
 from marketplace.licensing.conditions import assess, judge
 from marketplace.licensing.coverage import (
