@@ -10,7 +10,7 @@ from marketplace.licensing.need.network import Holders, Links
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """A way to license accesses. `per_device` marks the session hosts in device mode, the others run per user (RD06)."""
+    """A way to license accesses. `per_device` marks session hosts in device mode, the others run per user (RD06)."""
 
     holders: Holders
     per_device: Marks

@@ -1,9 +1,10 @@
 """Owned licences without names: the best lower bound, and the covers met on the way (Lagrangian relaxation).
 
 Of kind i, `owned[i]` licences are free and more cost `price[i]` each, so a cover that needs n[i] costs the sum of
-price[i] * max(0, n[i] - owned[i]). With any multiplier 0 <= m[i] <= price[i] that is at least m[i] * (n[i] - owned[i]), and the least such sum over all covers is one minimum cut with m as prices. So every m gives a proven lower bound;
-`search` looks for the best one by cutting planes: covers met so far bound what any m can give, and the m where that
-bound is highest is tried next.
+price[i] * max(0, n[i] - owned[i]). With any multiplier 0 <= m[i] <= price[i] that is at least the sum of
+m[i] * (n[i] - owned[i]), and the least such sum over all covers is one minimum cut with m as prices. So every m gives
+a proven lower bound; `search` looks for the best one by cutting planes: covers met so far bound what any m can give,
+and the m where that bound is highest is tried next.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from marketplace.kernel.errors import FieldProblem, Malformed
-from marketplace.licensing.catalogue import Product, load_catalogue
+from marketplace.licensing.catalogue import FamilyKind, Product, load_catalogue
 from marketplace.licensing.coverage import covers, licence_server_can_hold
 from marketplace.licensing.need.kinds import BASE_FAMILY, RDS_FAMILY, Kind
 
@@ -63,8 +63,31 @@ def usable_products(kind: Kind, target: Target, *, beside_rds: bool = False) -> 
     """
     if kind.family == RDS_FAMILY:
         return _usable(kind, target.session_hosts, target.licence_server)
+    return _usable(kind, _base_servers(target, beside_rds=beside_rds), "")
+
+
+def accepted_products(
+    kind: Kind, target: Target, *, beside_rds: bool = False
+) -> tuple[Product, ...]:
+    """Return what counts when it is owned: the usable products, and for base CALs the suites that hold one (R15)."""
+    usable = usable_products(kind, target, beside_rds=beside_rds)
+    if kind.family == RDS_FAMILY:
+        return usable
+    catalogue = load_catalogue()
+    servers = _base_servers(target, beside_rds=beside_rds)
+    suites = (
+        product
+        for row in catalogue.families.values()
+        if row.kind is FamilyKind.SUITE
+        for product in catalogue.products_of(row, kind.metric)
+        if all(covers(product, server).usable for server in servers)
+    )
+    return (*usable, *suites)
+
+
+def _base_servers(target: Target, *, beside_rds: bool) -> tuple[str, ...]:
     hosts = target.session_hosts if beside_rds or not target.servers else ()
-    return _usable(kind, (*target.servers, *hosts), "")
+    return (*target.servers, *hosts)
 
 
 @lru_cache(maxsize=_ANSWERS_KEPT)
