@@ -44,7 +44,13 @@ def vested(case: Case) -> list[Finding]:
     params = {"programme": programme.name}
     if vesting.state is VestingState.NEVER:
         return [case.find("c05.never_vests", params, facts=[programme])]
-    found = [*_vesting_date(case, programme, vesting), *_payment(case, programme)]
+    if vesting.state is VestingState.RULE_UNKNOWN:
+        return [case.find("c05.rule_unknown", params, facts=[programme])]
+    found = [
+        *_buyout(case, programme),
+        *_vesting_date(case, programme, vesting),
+        *_payment(case, programme),
+    ]
     return found or [case.find("c05.pass", params, facts=[programme], confirmed=vesting.confirmed)]
 
 
@@ -56,7 +62,7 @@ def _by_programme(case: Case, programme: Programme) -> list[Finding]:
         return [case.find("c04.perpetuity_unknown", params, facts=[programme])]
     if programme.perpetual is Perpetual.YES:
         return []
-    order = case.position.identifiers.get("buyout_order", "").strip()
+    order = _buyout_order(case)
     if not order:
         return [case.find("c04.buyout_missing", params, facts=[programme])]
     if not case.is_shown("c04.buyout_unproven"):
@@ -100,6 +106,18 @@ def _by_suite(case: Case) -> list[Finding]:
     if not case.is_shown("c04.suite_sa_end_unproven"):
         return [case.find("c04.suite_sa_end_unproven", params)]
     return []
+
+
+def _buyout(case: Case, programme: Programme) -> list[Finding]:
+    """Say that a subscription without a buy-out has not vested; C04 blocks it."""
+    needs_order = programme.perpetual is Perpetual.AFTER_BUYOUT
+    if not needs_order or _buyout_order(case):
+        return []
+    return [case.find("c05.not_bought_out", {"programme": programme.name}, facts=[programme])]
+
+
+def _buyout_order(case: Case) -> str:
+    return case.position.identifiers.get("buyout_order", "").strip()
 
 
 def _payment(case: Case, programme: Programme) -> list[Finding]:

@@ -7,6 +7,7 @@ ended (L22): a date rule, so vesting is computed for a day and says on which day
 from datetime import date
 from enum import StrEnum
 from functools import cache
+from typing import Final
 
 import msgspec
 
@@ -30,6 +31,7 @@ class VestingRule(StrEnum):
     FULL_PAYMENT = "full_payment"
     FULL_PAYMENT_AND_TERM_END = "full_payment_and_term_end"
     NEVER = "never"
+    UNKNOWN = "unknown"
 
 
 class Fee(StrEnum):
@@ -99,6 +101,7 @@ class VestingState(StrEnum):
     TERM_RUNNING = "term_running"
     TERM_END_UNKNOWN = "term_end_unknown"
     NEVER = "never"
+    RULE_UNKNOWN = "rule_unknown"
 
 
 class Vesting(msgspec.Struct, frozen=True):
@@ -107,6 +110,12 @@ class Vesting(msgspec.Struct, frozen=True):
     state: VestingState
     vests_on: date | None
     confirmed: bool
+
+
+_WITHOUT_A_DAY: Final = {
+    VestingRule.NEVER: VestingState.NEVER,
+    VestingRule.UNKNOWN: VestingState.RULE_UNKNOWN,
+}
 
 
 class _ProgrammeFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -150,8 +159,8 @@ def vesting_on(
     without a term rule ignore it.
     """
     confirmed = programme.vesting_confirmed
-    if programme.vesting is VestingRule.NEVER:
-        return Vesting(VestingState.NEVER, None, confirmed)
+    if programme.vesting in _WITHOUT_A_DAY:
+        return Vesting(_WITHOUT_A_DAY[programme.vesting], None, confirmed)
     waits_for_term = programme.vesting is VestingRule.FULL_PAYMENT_AND_TERM_END
     vests_on = day_after(term_end_on) if waits_for_term and term_end_on else None
     if not paid_in_full:

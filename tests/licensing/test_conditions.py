@@ -160,6 +160,8 @@ FOUND: list[tuple[str, SourcePosition, EvidenceSummary]] = [
     ("c05.unconfirmed", enterprise(programme="open_value"), SOUND),
     ("c05.programme_unknown", position(programme="barter"), SOUND),
     ("c05.never_vests", position(programme="spla"), SOUND),
+    ("c05.rule_unknown", position(programme="retail_key"), SOUND),
+    ("c05.not_bought_out", buyout(identifiers={}), evidence(BUYOUT)),
     ("c05.not_paid", position(paid_in_full=False), SOUND),
     ("c05.not_paid", enterprise(paid_in_full=False), SOUND),
     ("c05.purchase_unproven", position(), UNPROVEN),
