@@ -49,27 +49,27 @@ class Stop(msgspec.Struct, frozen=True):
 
 def search(
     evaluate: Callable[[PerKind], Evaluation], prices: PerKind, owned: PerKind, stop: Stop
-) -> tuple[Evaluation, Evaluation]:
-    """Return the evaluation with the highest bound, and the one whose cover costs least."""
-    best = cheapest = evaluate(_scaled(prices))
+) -> tuple[Evaluation, list[Holding]]:
+    """Return the evaluation with the highest bound, and the different covers met, the cheapest first."""
+    best = evaluate(_scaled(prices))
+    met = {best.counts: best.holding}
     active = [place for place, number in enumerate(owned.all) if number]
     master = Master(prices, owned, active, best.counts)
+
+    def cost(counts: PerKind) -> int:
+        return counts.beyond(owned).times(prices)
+
     for _ in range(stop.evaluations - 1):
-        least = min(stop.cost_minor, _cost(cheapest, prices, owned))
+        least = min(stop.cost_minor, *map(cost, met))
         weights, promise = master.solve()
         if -(-best.bound(owned) // SCALE) >= least or promise <= best.bound(owned) + 1:
             break
         found = evaluate(weights)
+        met.setdefault(found.counts, found.holding)
         if found.bound(owned) > best.bound(owned):
             best = found
-        if _cost(found, prices, owned) < _cost(cheapest, prices, owned):
-            cheapest = found
         master.add(found.counts)
-    return best, cheapest
-
-
-def _cost(evaluation: Evaluation, prices: PerKind, owned: PerKind) -> int:
-    return evaluation.counts.beyond(owned).times(prices)
+    return best, [met[counts] for counts in sorted(met, key=lambda row: (cost(row), row.all))]
 
 
 def _scaled(prices: PerKind) -> PerKind:
