@@ -7,8 +7,10 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 
 from marketplace.kernel.text import END
+from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.findings import Outcome
 from marketplace.licensing.fit import FitVerdict
+from marketplace.licensing.need.options import OptionKind
 from marketplace.licensing.positions import CeaseUse, EvidenceKind
 from marketplace.licensing.zones import Zone
 
@@ -203,4 +205,40 @@ class FitCase(CaseRow, frozen=True, kw_only=True):
     then: ThenFit
 
 
-AnyCase: TypeAlias = LotCase | CoverageCase | EnvironmentCase | FitCase
+class GivenCounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Counted people and devices, the servers to reach, prices in minor units by product key, and what is owned.
+
+    `counts` and `external` have the fields of `need.counts.Counts` and its `external`, `target` those of `Target`.
+    """
+
+    counts: dict[str, Any]
+    target: dict[str, Any]
+    external: dict[str, Any] = {}
+    prices: dict[str, int] = {}
+    owned: tuple[GivenOwned, ...] = ()
+
+
+class ThenCounts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options with what they cost in minor units, no more and no fewer, and which one to take.
+
+    `unpriced` are options whose cost cannot be known. Without `recommended` nothing may be recommended. `buy` is what
+    the recommended option buys, by product key. `external` is the metric to take for external users, `break_even` the
+    price of a connector at which both ways cost the same.
+    """
+
+    costs: dict[OptionKind, int] = {}
+    unpriced: tuple[OptionKind, ...] = ()
+    recommended: OptionKind | None = None
+    buy: dict[str, int] | None = None
+    external: Metric | None = None
+    break_even: int | None = None
+
+
+class CountsCase(CaseRow, frozen=True, kw_only=True):
+    """Counted people and devices, and what to buy for them."""
+
+    given: GivenCounts
+    then: ThenCounts
+
+
+AnyCase: TypeAlias = LotCase | CoverageCase | EnvironmentCase | FitCase | CountsCase

@@ -2,27 +2,30 @@
 
 They are data of this room (`data/cases/*.toml`), not of the tests, because the rule book shows them beside each rule.
 The expected answers come from the domain notes; `tests/licensing/test_cases.py` asks the program for each of them. A
-file's name begins with what its cases are about: `lots_`, `coverage_`, `environments_`, `fits_`; their fields are in
-`case_forms`.
+file's name begins with what its cases are about: `lots_`, `coverage_`, `environments_`, `fits_`, `counts_`; their
+fields are in `case_forms`.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from importlib import resources
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from marketplace.licensing.case_forms import (
     AnyCase,
     CaseRow,
+    CountsCase,
     CoverageCase,
     EnvironmentCase,
     FitCase,
+    GivenCounts,
     GivenEnvironment,
     GivenFit,
     GivenLot,
+    GivenOwned,
     LotCase,
     SoundLot,
 )
@@ -38,6 +41,10 @@ from marketplace.licensing.environment import (
     checked,
 )
 from marketplace.licensing.fit import Offered
+from marketplace.licensing.need.counts import Counts
+from marketplace.licensing.need.external import ExternalCounts
+from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice
+from marketplace.licensing.need.targets import Target
 from marketplace.licensing.positions import EvidenceSummary, SourcePosition, summarise
 from marketplace.licensing.reading import read_data
 from marketplace.licensing.zones import Zone
@@ -82,16 +89,22 @@ class _EnvironmentFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: tuple[EnvironmentCase, ...]
 
 
+class _CountsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    case: tuple[CountsCase, ...]
+
+
 class _FitFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: tuple[FitCase, ...]
 
 
 _FOLDER: Final = "cases"
-_KINDS: Final[Mapping[str, type[_LotFile | _CoverageFile | _EnvironmentFile | _FitFile]]] = {
+_File: TypeAlias = _LotFile | _CoverageFile | _EnvironmentFile | _FitFile | _CountsFile
+_KINDS: Final[Mapping[str, type[_File]]] = {
     "lots": _LotFile,
     "coverage": _CoverageFile,
     "environments": _EnvironmentFile,
     "fits": _FitFile,
+    "counts": _CountsFile,
 }
 
 
@@ -141,24 +154,44 @@ def lot_of(given: GivenLot) -> Lot:
     )
 
 
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What `need.counts.answer_counts` is asked for one case."""
+
+    counts: Counts
+    target: Target
+    prices: PriceList
+    owned: tuple[OwnedCal, ...]
+
+
+def counted_of(given: GivenCounts) -> Counted:
+    """Return the people, servers, prices and owned licences of a case; its prices are in euros.
+
+    Raises:
+        KeyError: the case names a field that counts or targets do not have: a defect of the case.
+    """
+    external = _strictly(ExternalCounts, given.external)
+    prices = {key: UnitPrice(amount, PriceSource.GIVEN) for key, amount in given.prices.items()}
+    return Counted(
+        counts=_strictly(Counts, given.counts | {"external": msgspec.to_builtins(external)}),
+        target=_strictly(Target, given.target),
+        prices=PriceList("EUR", prices),
+        owned=tuple(_owned(row) for row in given.owned),
+    )
+
+
 def environment_of(given: GivenEnvironment) -> Environment:
     """Return the environment a case describes, with every version checked.
 
     Raises:
         KeyError: the case names a field that nothing in an environment has: a defect of the case.
     """
-    product = load_catalogue().product
-    owned = (
-        OwnedCal(product=product(row.cal), quantity=row.quantity, with_sa=row.with_sa)
-        for row in given.owned
-    )
     return checked(
         Environment(
             servers=tuple(_strictly(ServerGroup, row) for row in given.servers),
             session_hosts=tuple(_strictly(SessionHosts, row) for row in given.session_hosts),
             licence_servers=tuple(_strictly(LicenceServers, row) for row in given.licence_servers),
             people=_strictly(People, given.people),
-            owned=tuple(owned),
+            owned=tuple(_owned(row) for row in given.owned),
             subscriptions=tuple(_strictly(OwnedSubscription, row) for row in given.subscriptions),
         )
     )
@@ -168,6 +201,11 @@ def offer_of(given: GivenFit) -> tuple[Offered, ...]:
     """Return the licences a case offers, in their order."""
     product = load_catalogue().product
     return tuple(Offered(product(row.cal), row.quantity) for row in given.offered)
+
+
+def _owned(row: GivenOwned) -> OwnedCal:
+    product = load_catalogue().product(row.cal)
+    return OwnedCal(product=product, quantity=row.quantity, with_sa=row.with_sa)
 
 
 def _strictly(kind: type[S], fields: Mapping[str, Any]) -> S:

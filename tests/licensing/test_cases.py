@@ -6,6 +6,7 @@ import pytest
 
 from marketplace.licensing.case_forms import (
     AnyCase,
+    CountsCase,
     CoverageCase,
     EnvironmentCase,
     FitCase,
@@ -17,6 +18,7 @@ from marketplace.licensing.case_forms import (
 )
 from marketplace.licensing.cases import (
     cases_for,
+    counted_of,
     environment_of,
     load_cases,
     load_sound_lots,
@@ -30,13 +32,18 @@ from marketplace.licensing.coverage import Coverage, covers, licence_server_can_
 from marketplace.licensing.environment_coverage import Option, cover_environment, statements_of
 from marketplace.licensing.findings import Finding, load_rules
 from marketplace.licensing.fit import check_fit
+from marketplace.licensing.need.counts import CountsAnswer, answer_counts
 from marketplace.licensing.rules import load_rule_set
 from marketplace.licensing.texts import cure_text, finding_text
 
 LOTS = [case for case in load_cases() if isinstance(case, LotCase)]
 COVERAGES = [case for case in load_cases() if isinstance(case, CoverageCase)]
 FITS = [case for case in load_cases() if isinstance(case, FitCase)]
+COUNTS = [case for case in load_cases() if isinstance(case, CountsCase)]
 ENVIRONMENTS = [case for case in load_cases() if isinstance(case, EnvironmentCase)]
+
+# Rules that the rule book tells people and no code decides by: nothing is answered by them that could be wrong.
+TOLD = {"R18", "R19", "R20", "RD03", "RD04", "RD07", "RD08", "RD10", "X-EXCHANGE-USED"}
 
 
 def named(cases: Sequence[AnyCase]) -> list[object]:
@@ -183,6 +190,37 @@ class TestFit:
         assert set(case.then.better) <= suggested
 
 
+class TestCounts:
+    @pytest.mark.parametrize("case", named(COUNTS))
+    def test_give_the_options_and_the_advice_that_are_written(self, case: CountsCase) -> None:
+        answer, then = self.ask(case), case.then
+        costs = {row.kind: row.cost.amount_minor for row in answer.options if row.cost is not None}
+        assert costs == then.costs
+        unpriced = {row.kind for row in answer.options if row.cost is None}
+        assert unpriced == set(then.unpriced)
+        assert answer.advice.recommended is then.recommended
+
+    @pytest.mark.parametrize("case", named([case for case in COUNTS if case.then.buy is not None]))
+    def test_buy_what_is_written(self, case: CountsCase) -> None:
+        answer = self.ask(case)
+        taken = [row for row in answer.options if row.kind is answer.advice.recommended]
+        bought = [
+            {row.product.key: row.quantity for row in option.gap.shortfall} for option in taken
+        ]
+        assert bought == [case.then.buy]
+
+    @pytest.mark.parametrize("case", named(COUNTS))
+    def test_weigh_external_users_as_is_written(self, case: CountsCase) -> None:
+        external = self.ask(case).external
+        break_even = external.break_even if external else None
+        assert (external.recommended if external else None) is case.then.external
+        assert (break_even.amount_minor if break_even else None) == case.then.break_even
+
+    def ask(self, case: CountsCase) -> CountsAnswer:
+        asked = counted_of(case.given)
+        return answer_counts(asked.counts, asked.target, asked.prices, asked.owned)
+
+
 class TestAllCases:
     def test_have_ids_and_titles_of_their_own(self) -> None:
         for seen in (
@@ -200,6 +238,25 @@ class TestAllCases:
         known = set(load_rules().findings)
         named_codes = {code for case in LOTS for code in (*case.then.found, *case.then.absent)}
         assert named_codes <= known
+
+    def test_hold_every_finding_that_a_condition_can_make(self) -> None:
+        held = {code for case in LOTS for code in case.then.found}
+        assert set(load_rules().findings) - held == set(), "findings without a case"
+
+    def test_hold_every_rule_that_the_program_decides_by(self) -> None:
+        unheld = {rule for rule in load_rule_set().rules if not cases_for(rule)}
+        assert unheld == TOLD, "rules without a case, or rules of TOLD that have one now"
+
+    def test_are_more_than_three_hundred_of_every_kind(self) -> None:
+        kinds = (LOTS, COVERAGES, ENVIRONMENTS, COUNTS, FITS)
+        assert sum(map(len, kinds)) == len(load_cases()) >= 320
+        at_least = (190, 80, 25, 25, 25)
+        assert all(len(kind) >= least for kind, least in zip(kinds, at_least, strict=True))
+
+    def test_cite_the_rules_of_their_findings(self) -> None:
+        for case in LOTS:
+            rules = {load_rules().findings[code].rule for code in case.then.found}
+            assert rules <= set(case.rules), case.id
 
     def test_titles_are_sentences(self) -> None:
         for case in load_cases():
