@@ -53,6 +53,6 @@ def _kind(edition: str) -> LicenceTerms | None:
 
 
 def _fits(programme: Programme, kind: LicenceTerms, edition: str, on: date) -> bool:
-    if kind is LicenceTerms.PRODUCT_TERMS and edition > f"{on:%Y-%m}":
+    if kind is LicenceTerms.PRODUCT_TERMS and edition > on.isoformat()[:7]:
         return False
     return programme.terms in {None, kind}

@@ -1,6 +1,5 @@
 """The verdict over findings, the transfer's own check, and what must hold for every position."""
 
-import random
 import time
 from datetime import date, timedelta
 from typing import Any
@@ -18,59 +17,13 @@ from marketplace.licensing.positions import (
     CeaseUse,
     EvidenceKind,
     EvidenceSummary,
-    FirstSeller,
-    OrderedUnit,
     SourcePosition,
-    Term,
-    summarise,
 )
-from marketplace.licensing.programmes import load_programmes
-from marketplace.licensing.units import unit_of
 from marketplace.licensing.zones import Zone
-from tests.licensing.builders import CONDITIONS, TODAY, declaration, enterprise, evidence, position
+from tests.licensing.builders import TODAY, declaration, enterprise, evidence, position
 
 CATALOGUE = load_catalogue()
 SOUND = evidence(EvidenceKind.ENROLMENT)
-
-days = st.dates(min_value=date(2008, 1, 1), max_value=date(2035, 12, 31))
-quantities = st.integers(min_value=-2, max_value=250)
-kind_lists = st.lists(st.sampled_from(EvidenceKind), max_size=6)
-declarations = st.builds(
-    CeaseUse, quantity=quantities, ended_on=days, licence_server_removed=st.booleans()
-)
-positions = st.builds(
-    SourcePosition,
-    product=st.sampled_from(sorted(CATALOGUE.products.values())),
-    programme=st.sampled_from([*load_programmes().programmes, "barter"]),
-    acquired=quantities,
-    offered=quantities,
-    retained=quantities,
-    sold_earlier=quantities,
-    offered_elsewhere=quantities,
-    agreement_number=st.sampled_from(["", "A-1"]),
-    identifiers=st.dictionaries(st.sampled_from(["licence_number", "buyout_order"]), st.just("1")),
-    part_number=st.sampled_from(["", "R18-99999", *CATALOGUE.part_numbers]),
-    country=st.sampled_from(["", "DE", "GB", "CH", "US"]),
-    first_sold_on=st.none() | days,
-    first_seller=st.sampled_from(FirstSeller),
-    free_of_charge=st.booleans(),
-    segment=st.sampled_from([*load_programmes().segments, "friends"]),
-    term=st.sampled_from(Term),
-    paid_in_full=st.booleans(),
-    term_end_on=st.none() | days,
-    sa_ended_on=st.none() | days,
-    ordered_unit=st.sampled_from(OrderedUnit),
-    pack_size=st.none() | st.integers(min_value=-1, max_value=20),
-    key_only=st.booleans(),
-)
-zones = st.none() | st.sampled_from(Zone)
-
-
-def worst_by_rule(findings: tuple[Finding, ...]) -> dict[str, int]:
-    worst: dict[str, int] = {}
-    for row in findings:
-        worst[row.rule_id] = max(worst.get(row.rule_id, 0), row.outcome.severity)
-    return worst
 
 
 class TestVerdict:
@@ -170,62 +123,6 @@ class TestStoredForm:
         stored = msgspec.json.encode((case, found))
         again = msgspec.json.decode(stored, type=tuple[SourcePosition, tuple[Finding, ...]])
         assert again == (case, found)
-
-
-class TestForEveryPosition:
-    @given(case=positions, kinds=kind_lists, on=days, zone=zones, seed=st.integers())
-    def test_the_order_of_evidence_does_not_matter(
-        self,
-        case: SourcePosition,
-        kinds: list[EvidenceKind],
-        on: date,
-        zone: Zone | None,
-        seed: int,
-    ) -> None:
-        shuffled = kinds * 2
-        random.Random(seed).shuffle(shuffled)  # noqa: S311 - order, not secrecy
-        first = assess(case, summarise(kinds), on, zone)
-        assert first == assess(case, summarise(shuffled), on, zone)
-
-    @given(case=positions, kinds=kind_lists, more=kind_lists, on=days, declared=declarations)
-    def test_more_evidence_never_worsens(
-        self,
-        case: SourcePosition,
-        kinds: list[EvidenceKind],
-        more: list[EvidenceKind],
-        on: date,
-        declared: CeaseUse,
-    ) -> None:
-        before = worst_by_rule(assess(case, summarise(kinds), on))
-        after = worst_by_rule(assess(case, summarise(kinds + more, declared), on))
-        assert all(after[rule] <= before[rule] for rule in before)
-
-    @given(case=positions, kinds=kind_lists, on=days, zone=zones)
-    def test_only_confirmed_facts_pass_and_every_rule_answers(
-        self, case: SourcePosition, kinds: list[EvidenceKind], on: date, zone: Zone | None
-    ) -> None:
-        found = assess(case, summarise(kinds), on, zone)
-        assert all(row.confirmed for row in found if row.outcome is Outcome.PASS)
-        asked = set(CONDITIONS)
-        assert {row.rule_id for row in found} == asked - (set() if zone else {"C22"})
-
-    @given(case=positions, kinds=kind_lists, on=days, wait=st.integers(1, 4000))
-    def test_time_alone_never_worsens_payment_term_and_declaration(
-        self, case: SourcePosition, kinds: list[EvidenceKind], on: date, wait: int
-    ) -> None:
-        early = worst_by_rule(assess(case, summarise(kinds), on))
-        late = worst_by_rule(assess(case, summarise(kinds), on + timedelta(days=wait)))
-        assert all(late[rule] <= early[rule] for rule in ("C05", "C07"))
-
-    @given(case=positions, quantity=quantities)
-    def test_rounding_gives_tradable_quantities_on_both_sides(
-        self, case: SourcePosition, quantity: int
-    ) -> None:
-        unit = unit_of(case)
-        down, up = unit.round_down(quantity), unit.round_up(quantity)
-        assert down == 0 or (unit.fits(down) and down <= quantity)
-        assert up == 0 or (unit.fits(up) and up >= quantity)
-        assert not unit.fits(quantity) or down == quantity == up
 
 
 class TestForEveryCal:
