@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response
 
 from marketplace.licensing.findings import Outcome
+from marketplace.licensing.programmes import load_programmes
 from marketplace.licensing.rules import Chapter
 from marketplace.portal.pages import TEXTS, language_of, page
 from marketplace.rulebook.service.matrices import (
@@ -32,6 +33,7 @@ def rule_page(request: Request[Any, Any, Any], rule_id: str) -> Response[str]:
         chosen=rule_id[:40],
         chapters=[(name, rules) for name, rules in chapters if rules],
         outcomes=[outcome.value for outcome in Outcome],
+        programmes=list(load_programmes().programmes.values()),
         zones=zone_matrix(),
         hosts=session_host_matrix(),
         servers=licence_server_matrix(),

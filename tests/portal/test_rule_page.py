@@ -11,6 +11,7 @@ from marketplace.licensing.cases import load_cases
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.findings import Outcome, load_rules
 from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.programmes import Perpetual, VestingRule
 from marketplace.licensing.rules import Chapter, Due
 from marketplace.licensing.texts import catalogues
 from marketplace.licensing.zones import Answer, Origin, Zone
@@ -101,6 +102,13 @@ class TestPage:
         zones = await show(reader, "/rules/C22")
         assert "UK from 2021 no yes" in zones.text
 
+    async def test_shows_what_each_programme_gives(self, reader: httpx.AsyncClient) -> None:
+        page = await show(reader, "/rules/C05")
+        term_end = "after the last payment and the end of the first term"
+        assert f"Enterprise Agreement yes {term_end} " in page.text
+        assert f"Open Value yes {term_end} *" in page.text
+        assert "Retail or ESD key only not known not known" in page.text
+
     def test_inferred_cells_carry_a_mark(self) -> None:
         for matrix in (session_host_matrix(), licence_server_matrix()):
             assert {cell.confirmed for row in matrix.rows for cell in row.cells} == {True, False}
@@ -127,8 +135,10 @@ class TestWords:
             "help": set(Outcome),
             "origin": set(Origin),
             "outcome": set(Outcome),
+            "perpetual": set(Perpetual),
             "quality": qualities,
             "title": set(rules.rules),
+            "vesting": set(VestingRule),
             "zone": {zone for zone in Zone if zone is not Zone.OTHER},
             "chapter": {*Chapter, *(f"{chapter}_text" for chapter in Chapter)},
         }
