@@ -108,6 +108,34 @@ def evidence_for(rule_id: str) -> frozenset[EvidenceKind]:
     return frozenset(cures.union(rules.rules[rule_id].evidence))
 
 
+class _Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """What every finding of one code has in common, put together once."""
+
+    row: FindingRow
+    due: Due
+    message_key: str
+    cure_key: str
+    sources: tuple[str, ...]
+    version: str
+
+
+@cache
+def _frame_of(code: str) -> _Frame:
+    rules = load_rules()
+    row = rules.findings[code]
+    rule = rules.rules[row.rule]
+    if rule.due is None:
+        raise AssertionError(f"{rule.id} is no condition, so it makes no findings")
+    return _Frame(
+        row=row,
+        due=rule.due,
+        message_key=f"finding.{code}",
+        cure_key=f"cure.{code}" if row.curable else "",
+        sources=tuple(dict.fromkeys(row.sources or rule.sources)),
+        version=rules.version,
+    )
+
+
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One position under assessment. `programme` is its matrix row, None when the programme is not known."""
 
@@ -119,7 +147,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_shown(self, code: str) -> bool:
         """Say whether the evidence that would cure this finding is there."""
-        return self.evidence.shows_any(load_rules().findings[code].evidence)
+        return self.evidence.shows_any(_frame_of(code).row.evidence)
 
     def find(
         self,
@@ -136,30 +164,27 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         unconfirmed one makes the finding unconfirmed. `confirmed=False` says the same of a part of
         a row.
         """
-        rules = load_rules()
-        row = rules.findings[code]
         facts = tuple(facts)
-        is_confirmed = confirmed and row.confirmed and all(fact.confirmed for fact in facts)
-        if row.outcome is Outcome.PASS and not is_confirmed:
-            row = rules.findings[f"{row.rule.lower()}.unconfirmed"]
-        rule = rules.rules[row.rule]
-        if rule.due is None:
-            raise AssertionError(f"{rule.id} is no condition, so it makes no findings")
-        sources = dict.fromkeys(row.sources or rule.sources)
-        for fact in facts:
-            sources |= dict.fromkeys(fact.sources)
+        frame = _frame_of(code)
+        is_confirmed = confirmed and frame.row.confirmed and all(fact.confirmed for fact in facts)
+        if frame.row.outcome is Outcome.PASS and not is_confirmed:
+            frame = _frame_of(f"{frame.row.rule.lower()}.unconfirmed")
+        row, sources = frame.row, frame.sources
+        if facts:
+            of_facts = (source for fact in facts for source in fact.sources)
+            sources = tuple(dict.fromkeys((*sources, *of_facts)))
         return Finding(
             rule_id=row.rule,
             outcome=row.outcome,
             code=row.code,
-            due=rule.due,
-            message_key=f"finding.{row.code}",
-            cure_key=f"cure.{row.code}" if row.curable else "",
+            due=frame.due,
+            message_key=frame.message_key,
+            cure_key=frame.cure_key,
             params=dict(params or {}),
             evidence_kinds=row.evidence,
-            sources=tuple(sources),
+            sources=sources,
             confirmed=is_confirmed,
             checked_on=self.on,
-            rule_set_version=rules.version,
+            rule_set_version=frame.version,
             recheck_on=recheck_on,
         )
