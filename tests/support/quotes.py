@@ -134,10 +134,10 @@ def line(quantity: int = 10, **changes: Any) -> dict[str, Any]:
 
 
 async def request(
-    client: httpx.AsyncClient, buyer: Person, *lines: dict[str, Any]
+    client: httpx.AsyncClient, buyer: Person, *lines: dict[str, Any], **more: Any
 ) -> httpx.Response:
-    """Ask for a quote."""
-    body = {"lines": list(lines) or [line()]}
+    """Ask for a quote; `more` are further fields, such as `environment`."""
+    body = {"lines": list(lines) or [line()]} | more
     return await client.post("/v1/quotes", json=body, headers=buyer.headers)
 
 
