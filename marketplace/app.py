@@ -31,6 +31,7 @@ from marketplace.parties.api import CONTROLLERS as PARTIES
 from marketplace.portal.api import PortalController, static_files
 from marketplace.quotes.api import QuoteController
 from marketplace.reviews.api import CONTROLLERS as REVIEWS
+from marketplace.rulebook.api import CONTROLLERS as RULEBOOK
 from marketplace.settlements.api import SettlementController
 from marketplace.transfers.api import TransferController
 from marketplace.valuations.api import ProductController, ValuationController
@@ -48,6 +49,7 @@ CONTROLLERS: Final[tuple[Any, ...]] = (
     SettlementController,
     TransferController,
     CertificateController,
+    *RULEBOOK,
     JobController,
     PortalController,
     static_files,
