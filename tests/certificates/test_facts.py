@@ -15,7 +15,7 @@ from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import format_id
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.findings import Outcome
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.positions import Declared, EvidenceKind, SellerRole
 from marketplace.licensing.programmes import load_programmes
 from marketplace.register.domain import Units
 from marketplace.transfers.domain import Disclosure
@@ -185,6 +185,20 @@ class TestConditions:
         one = msgspec.structs.replace(provenance().findings[0], outcome=Outcome.HOLD)
         (condition,) = composed(source=provenance(findings=(one,))).conditions
         assert (condition.outcome, condition.note) == ("warn", "accepted by the reviewer")
+
+    def test_what_the_seller_signed_answers_what_the_position_left_open(self) -> None:
+        undeclared = position(
+            retention_covenant=Declared.UNKNOWN,
+            third_party_rights=Declared.UNKNOWN,
+            seller_role=SellerRole.UNKNOWN,
+        )
+        conditions = composed(source=provenance(position=undeclared)).conditions
+        found = {item.rule: item for item in conditions}
+        declaration = format_id("dcl", posted().declaration.id)
+        for rule in ("C14", "C17", "C18"):
+            assert (found[rule].outcome, found[rule].note) == ("warn", "declared by the seller")
+            assert declaration in found[rule].evidence
+        assert found["C11"].note == "accepted by the reviewer"
 
     def test_block_stops_the_certificate(self) -> None:
         one = msgspec.structs.replace(provenance().findings[0], outcome=Outcome.BLOCK)

@@ -126,6 +126,11 @@ class TestRuleSet:
         assert set(outcomes) == set(CONDITIONS)
         assert all(Outcome.PASS in found and len(found) > 1 for found in outcomes.values())
 
+    def test_only_conditions_make_findings_and_every_condition_is_due(self) -> None:
+        book = load_rules()
+        assert {row.rule for row in book.findings.values()} <= set(CONDITIONS)
+        assert all(book.rules[rule].due is not None for rule in CONDITIONS)
+
     def test_codes_begin_with_their_rule(self) -> None:
         for code, row in load_rules().findings.items():
             assert code.split(".")[0] == row.rule.lower()

@@ -59,7 +59,10 @@ _PAPER_KIND: Final[Mapping[EvidenceKind, PaperKind]] = {
     EvidenceKind.AUTHORITY_PROOF: "register_extract",
 }
 _FIRST_SALE: Final = (EvidenceKind.AGREEMENT, EvidenceKind.FIRST_INVOICE)
-_CEASE_USE_RULES: Final = ("C07", "C09")
+_DECLARED_RULES: Final = ("C07", "C09", "C14", "C17", "C18")
+"""Conditions that statements of the signed declaration speak to."""
+_ANSWERED: Final = ("c14.not_declared", "c17.role_unknown", "c18.not_declared")
+"""What a position left open and the signed declaration answers."""
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -293,16 +296,20 @@ def _condition(finding: Finding, posted: Posted, evidence: Sequence[Evidence]) -
     if finding.outcome is Outcome.BLOCK:
         raise _open(finding.rule_id)
     papers = _evidence_of(evidence, evidence_for(finding.rule_id))
-    if finding.rule_id in _CEASE_USE_RULES:
+    if finding.rule_id in _DECLARED_RULES:
         papers = (*papers, format_id("dcl", posted.declaration.id))
-    # A hold that is still open today was decided by the reviewer, who answers for it: the paper says so as a warning.
+    # A hold that is still open today was decided by the reviewer, who answers for it, or is answered by what the seller
+    # signed: the paper says so as a warning.
     is_held = finding.outcome is Outcome.HOLD
+    answered_by = (
+        "declared by the seller" if finding.code in _ANSWERED else "accepted by the reviewer"
+    )
     return Condition(
         rule=finding.rule_id,
         outcome="warn" if is_held else msgspec.convert(finding.outcome.value, PaperOutcome),
         checked_on=finding.checked_on,
         evidence=papers,
-        note="accepted by the reviewer" if is_held else None,
+        note=answered_by if is_held else None,
     )
 
 
