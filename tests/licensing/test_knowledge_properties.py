@@ -1,20 +1,33 @@
 """What must hold over the whole knowledge: more is never worse, order never matters, any process answers alike."""
 
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.licensing.case_forms import GivenLot, LotCase
-from marketplace.licensing.cases import Lot, load_cases, load_sound_lots, lot_of
-from marketplace.licensing.catalogue import Product, load_catalogue
+from marketplace.licensing.case_forms import (
+    CountsCase,
+    EnvironmentCase,
+    FitCase,
+    GivenLot,
+    LotCase,
+)
+from marketplace.licensing.cases import (
+    Lot,
+    counted_of,
+    environment_of,
+    load_cases,
+    load_sound_lots,
+    lot_of,
+    offer_of,
+)
+from marketplace.licensing.catalogue import Metric, Product, load_catalogue
 from marketplace.licensing.conditions import assess, judge
 from marketplace.licensing.coverage import (
     covers,
@@ -22,8 +35,24 @@ from marketplace.licensing.coverage import (
     substitutes_for,
     versions_covering,
 )
+from marketplace.licensing.environment import (
+    Environment,
+    LicenceServers,
+    OwnedCal,
+    People,
+    ServerGroup,
+    SessionHosts,
+    checked,
+)
+from marketplace.licensing.environment_coverage import cover_environment
 from marketplace.licensing.findings import Finding, Outcome
+from marketplace.licensing.fit import Offered, check_fit
+from marketplace.licensing.need.counts import Counts, answer_counts
+from marketplace.licensing.need.options import OptionKind
+from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice
+from marketplace.licensing.need.targets import Target
 from marketplace.licensing.positions import EvidenceKind, EvidenceSummary, SourcePosition
+from marketplace.licensing.sku_text import decode_sku_text
 
 CATALOGUE: Final = load_catalogue()
 CALS: Final = sorted(CATALOGUE.products.values())
@@ -35,6 +64,50 @@ ROOT: Final = Path(__file__).parents[2]
 INFERRED: Final = {
     ("rds_cal", newer, host) for newer in ("2022", "2025") for host in ("2008", "2008r2", "2012", "2012r2")
 }  # fmt: skip
+
+
+C = TypeVar("C", EnvironmentCase, FitCase, CountsCase)
+
+HOSTS: Final = ("2012r2", "2016", "2019", "2022", "2025")
+PRICES: Final = PriceList(
+    "EUR",
+    {cal.key: UnitPrice(100 * number, PriceSource.GIVEN) for number, cal in enumerate(CALS, 1)},
+)
+
+some = st.integers(1, 60)
+counted = st.tuples(some, some, some, some).map(
+    lambda n: Counts(
+        users=max(n[0], n[2]),
+        devices=max(n[1], n[3]),
+        remote_users=n[2],
+        remote_devices=n[3],
+    )
+)
+targets = st.builds(
+    Target,
+    servers=st.lists(st.sampled_from(["2008", *HOSTS]), min_size=1, max_size=3).map(tuple),
+    session_hosts=st.lists(st.sampled_from(HOSTS), max_size=2).map(tuple),
+    licence_server=st.sampled_from(HOSTS),
+)
+
+
+def environment_like(counts: Counts, target: Target, metric: Metric) -> Environment:
+    """Describe the counted people and servers as a buyer would, all session hosts in one mode."""
+    return checked(
+        Environment(
+            servers=tuple(ServerGroup(line="ws", version=row) for row in target.servers),
+            session_hosts=tuple(
+                SessionHosts(version=row, mode=metric) for row in target.session_hosts
+            ),
+            licence_servers=(LicenceServers(version=target.licence_server),),
+            people=People(
+                users=counts.users,
+                devices=counts.devices,
+                remote_users=counts.remote_users,
+                remote_devices=counts.remote_devices,
+            ),
+        )
+    )
 
 
 def findings_of(lot: Lot) -> tuple[Finding, ...]:
@@ -65,12 +138,26 @@ def newer_than(cal: Product) -> tuple[Product, ...]:
     return CATALOGUE.products_of(family, cal.metric)[CATALOGUE.cal_order(cal) + 1 :]
 
 
+def of_kind(kind: type[C]) -> list[C]:
+    return [case for case in load_cases() if isinstance(case, kind)]
+
+
+def parts_of(case: CountsCase) -> tuple[Counts, Target, PriceList, tuple[OwnedCal, ...]]:
+    asked = counted_of(case.given)
+    return asked.counts, asked.target, asked.prices, asked.owned
+
+
 def everything() -> bytes:
-    """Give all that the knowledge answers to the cases and to every CAL, as bytes."""
+    """Give all that the knowledge answers to the cases and about every CAL, as bytes."""
     answers = [findings_of(lot_of(case.given)) for case in LOTS]
     reach = [covers(cal, server) for cal in CALS for server in servers_of(cal)]
     stand_ins = [substitutes_for(cal) for cal in CALS]
-    return msgspec.json.encode((answers, reach, stand_ins))
+    needs = [cover_environment(environment_of(case.given)) for case in of_kind(EnvironmentCase)]
+    fits = [
+        check_fit(environment_of(case.given), offer_of(case.given)) for case in of_kind(FitCase)
+    ]
+    counted = [answer_counts(*parts_of(case)) for case in of_kind(CountsCase)]
+    return msgspec.json.encode((answers, reach, stand_ins, needs, fits, counted))
 
 
 class TestNewerCal:
@@ -167,23 +254,80 @@ class TestFacts:
 
 
 class TestOrder:
-    @given(case=st.sampled_from(LOTS), seed=st.integers())
-    def test_of_papers_and_numbers_does_not_matter(self, case: LotCase, seed: int) -> None:
-        lot = lot_of(case.given)
-        mixed = random.Random(seed)  # noqa: S311 - order, not secrecy
-        papers = list(lot.evidence.kinds) * 2
-        numbers = list(lot.position.identifiers.items())
-        mixed.shuffle(papers)
-        mixed.shuffle(numbers)
-        position = msgspec.structs.replace(lot.position, identifiers=dict(numbers))
-        evidence = EvidenceSummary(frozenset(papers), lot.evidence.cease_use)
-        shuffled = Lot(position=position, evidence=evidence, on=lot.on, buyer=lot.buyer)
-        assert findings_of(shuffled) == findings_of(lot)
-
     def test_of_findings_does_not_matter_to_the_verdict(self) -> None:
         for case in LOTS:
             found = findings_of(lot_of(case.given))
             assert judge(reversed(found)) == judge(found)
+
+
+class TestParts:
+    """The parts of the knowledge speak of the same rules, so what one advises the others must accept."""
+
+    @given(data=st.data())
+    def test_what_counts_buy_fits_the_same_environment(self, data: st.DataObject) -> None:
+        counts, target = data.draw(counted), data.draw(targets)
+        if not target.session_hosts:
+            counts = msgspec.structs.replace(counts, remote_users=None, remote_devices=None)
+        answer = answer_counts(counts, target, PRICES)
+        for option in answer.options:
+            metric = {OptionKind.ALL_USER: Metric.USER, OptionKind.ALL_DEVICE: Metric.DEVICE}.get(
+                option.kind
+            )
+            if metric is None or option.gap.unbuyable:
+                continue
+            bought = tuple(Offered(row.product, row.quantity) for row in option.gap.shortfall)
+            fit = check_fit(environment_like(counts, target, metric), bought)
+            assert fit.missing == ()
+            assert [line.missing for line in fit.lines] == [()] * len(bought)
+            assert [line.surplus for line in fit.lines] == [0] * len(bought)
+
+    @pytest.mark.parametrize("case", of_kind(EnvironmentCase), ids=lambda case: case.id)
+    def test_what_an_environment_is_told_to_need_leaves_nothing_missing(
+        self, case: EnvironmentCase
+    ) -> None:
+        environment = environment_of(case.given)
+        needs = [need for group in cover_environment(environment).groups for need in group.needs]
+        firsts = [need.options[0] for need in needs if need.options]
+        bought = [
+            Offered(option.products[0], option.quantity)
+            for option in firsts
+            if option.products and option.quantity
+        ]
+        before, after = check_fit(environment, ()), check_fit(environment, bought)
+        answered = {row.product.family for row in bought}
+        assert not {row.family for row in after.missing} & answered
+        assert sum(row.quantity for row in after.missing) <= sum(
+            row.quantity for row in before.missing
+        )
+
+    @pytest.mark.parametrize("case", of_kind(EnvironmentCase), ids=lambda case: case.id)
+    def test_what_an_environment_may_use_covers_its_servers(self, case: EnvironmentCase) -> None:
+        environment = environment_of(case.given)
+        versions = {f"/servers/{n}": row.version for n, row in enumerate(environment.servers)}
+        hosts = {
+            f"/session_hosts/{n}": row.version for n, row in enumerate(environment.session_hosts)
+        }
+        versions |= hosts
+        for group in cover_environment(environment).groups:
+            for option in (option for need in group.needs for option in need.options):
+                for cal in option.products:
+                    assert covers(cal, versions[group.target]).usable
+                for cal in option.unconfirmed:
+                    answer = covers(cal, versions[group.target])
+                    assert answer.covered
+                    assert not answer.confirmed
+
+    def test_texts_of_part_numbers_say_what_the_catalogue_says(self) -> None:
+        rows = [row for row in CATALOGUE.part_numbers.values() if row.sku_text]
+        assert rows
+        for row in rows:
+            said = decode_sku_text(row.sku_text or "")
+            assert (said.family, said.version, said.metric) == (
+                row.family,
+                row.version,
+                row.metric,
+            )
+            assert said.programme in row.programmes
 
 
 class TestAnyProcess:
