@@ -79,7 +79,11 @@ def answer_counts(
     """
     target, prices = checked_target(target), checked_prices(prices)
     owned = merged(owned)
-    problems = list(_contradictions(counts, target)) or list(_unused(counts))
+    problems = (
+        list(_out_of_range(counts))
+        or list(_contradictions(counts, target))
+        or list(_unused(counts))
+    )
     if problems:
         raise Malformed(
             "need.count_contradicts",
@@ -193,11 +197,14 @@ def _group_needs(group: _Group, way: _Way) -> Iterator[tuple[tuple[Kind, bool], 
     yield (Kind.USER if by_user else Kind.DEVICE, False), base
 
 
-def _contradictions(counts: Counts, target: Target) -> Iterator[FieldProblem]:
+def _out_of_range(counts: Counts) -> Iterator[FieldProblem]:
     for name in _NAMES:
         number = getattr(counts, name)
         if number is not None and not 0 <= number <= COUNT_MAX:
             yield FieldProblem(f"/{name}", f"0 to {COUNT_MAX}")
+
+
+def _contradictions(counts: Counts, target: Target) -> Iterator[FieldProblem]:
     for part, whole in _PARTS:
         limit = getattr(counts, whole)
         if (

@@ -33,7 +33,7 @@ from marketplace.licensing.need.network import (
     nobody,
 )
 from marketplace.licensing.need.prices import PRICE_MINOR_MAX
-from marketplace.licensing.need.proof import Answer, Proof, Task, pack_flow
+from marketplace.licensing.need.proof import Answer, Proof, Task, least_minor, pack_flow
 from marketplace.licensing.need.repair import Repair
 
 SEEDS_MAX: Final = 4
@@ -102,9 +102,10 @@ def solve(task: Task) -> Solved:
 
     cuts = max(2, min(EVALUATIONS_MAX, ARCS_EVALUATED_MAX // (1 + _arcs(task.accesses, links))))
     best, met = search(evaluate, task.prices, task.owned, Stop(cuts, one_kind.cost_minor))
-    least_minor = -(-best.bound(task.owned) // SCALE)
+    proof = Proof(scale=SCALE, weights=best.weights, value=best.value, flow=pack_flow(best.flow))
+    least = least_minor(task, proof)
     found = [one_kind, _compare(task, met[0])]
-    if min(map(_cost, found)) > least_minor:
+    if min(map(_cost, found)) > least:
         repair = Repair(task, links)
         seeds = (users.holding, devices.holding, *met[:SEEDS_MAX])
         found += [_compare(task, repair.improve(seed)) for seed in seeds]
@@ -115,13 +116,8 @@ def solve(task: Task) -> Solved:
             needed=chosen.needed,
             to_buy=chosen.to_buy,
             cost_minor=chosen.cost_minor,
-            could_save_at_most_minor=chosen.cost_minor - least_minor,
-            proof=Proof(
-                scale=SCALE,
-                weights=best.weights,
-                value=best.value,
-                flow=pack_flow(best.flow),
-            ),
+            could_save_at_most_minor=chosen.cost_minor - least,
+            proof=proof,
         ),
         by_users=users,
         by_devices=devices,

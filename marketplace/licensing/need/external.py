@@ -68,7 +68,7 @@ def weigh_external(counts: ExternalCounts, target: Target, prices: PriceList) ->
     Raises:
         Malformed: `need.count_contradicts`.
     """
-    problems = list(_contradictions(counts, target))
+    problems = list(_out_of_range(counts)) or list(_contradictions(counts, target))
     if problems:
         raise Malformed(
             "need.count_contradicts",
@@ -133,10 +133,13 @@ def _fitting(family: str, servers: tuple[str, ...]) -> tuple[Product, ...]:
     )
 
 
-def _contradictions(counts: ExternalCounts, target: Target) -> Iterator[FieldProblem]:
+def _out_of_range(counts: ExternalCounts) -> Iterator[FieldProblem]:
     for name in ("users", "servers", "remote_users", "session_hosts"):
         if not 0 <= getattr(counts, name) <= COUNT_MAX:
             yield FieldProblem(f"/external/{name}", f"0 to {COUNT_MAX}")
+
+
+def _contradictions(counts: ExternalCounts, target: Target) -> Iterator[FieldProblem]:
     if bool(counts.users) != bool(counts.servers):
         yield FieldProblem("/external/servers", "users and servers go together")
     if bool(counts.remote_users) != bool(counts.session_hosts):

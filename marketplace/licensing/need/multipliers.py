@@ -60,9 +60,10 @@ def search(
         return counts.beyond(owned).times(prices)
 
     for _ in range(stop.evaluations - 1):
-        least = min(stop.cost_minor, *map(cost, met))
+        if -(-best.bound(owned) // SCALE) >= min(stop.cost_minor, *map(cost, met)):
+            break
         weights, promise = master.solve()
-        if -(-best.bound(owned) // SCALE) >= least or promise <= best.bound(owned) + 1:
+        if promise <= best.bound(owned) + 1:
             break
         found = evaluate(weights)
         met.setdefault(found.counts, found.holding)

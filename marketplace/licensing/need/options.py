@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from marketplace.kernel.money import BASIS_POINTS, Money
-from marketplace.licensing.catalogue import Metric, load_catalogue
+from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.need.gap import Gap
 from marketplace.licensing.need.kinds import RDS_FAMILY, Kind
 from marketplace.licensing.need.targets import Target
@@ -68,23 +68,22 @@ def advise(options: Sequence[Option], target: Target) -> Advice:
     priced = [(option, option.cost.amount_minor) for option in options if option.cost is not None]
     if len(priced) < len(options) or not priced:
         return Advice(recommended=None, statements=general)
+    best = min(priced, key=_amount)
     singles = [row for row in priced if row[0].kind is not OptionKind.MIXED]
-    mixed = [row for row in priced if row[0].kind is OptionKind.MIXED]
-    if not singles or not mixed:
-        best = min(priced, key=_amount)[0]
-        return Advice(recommended=best.kind, statements=(*general, _of(best)))
-    single, mix = min(singles, key=_amount), mixed[0]
-    saving = single[1] - mix[1]
-    if saving <= 0:
-        return Advice(recommended=single[0].kind, statements=(*general, _of(single[0])))
+    if best in singles or not singles:
+        said = (*general, _of(best[0]), *_of_rds(best[0]))
+        return Advice(recommended=best[0].kind, statements=said)
+    single = min(singles, key=_amount)
+    saving = single[1] - best[1]
     pays = saving * BASIS_POINTS >= single[1] * MIXING_SAVES_BP_MIN
     params: dict[str, str | int] = {
         "percent": saving * 100 // single[1],
         "threshold": MIXING_SAVES_BP_MIN // 100,
     }
-    chosen = mix[0] if pays else single[0]
+    chosen = best[0] if pays else single[0]
     reason = state("R06", "need.mixing_pays" if pays else "need.keep_one_kind", params)
-    return Advice(recommended=chosen.kind, statements=(*general, _of(chosen), reason))
+    said = (*general, _of(chosen), *_of_rds(chosen), reason)
+    return Advice(recommended=chosen.kind, statements=said)
 
 
 def _amount(row: tuple[Option, int]) -> int:
@@ -92,9 +91,18 @@ def _amount(row: tuple[Option, int]) -> int:
 
 
 def _of(option: Option) -> Statement:
-    users = sum(option.quantity(kind) for kind in Kind if kind.metric is Metric.USER)
-    devices = sum(option.quantity(kind) for kind in Kind if kind.metric is Metric.DEVICE)
-    return state("R06", f"need.take_{option.kind.value}", {"users": users, "devices": devices})
+    numbers: dict[str, str | int] = {
+        "users": option.quantity(Kind.USER),
+        "devices": option.quantity(Kind.DEVICE),
+    }
+    return state("R06", f"need.take_{option.kind.value}", numbers)
+
+
+def _of_rds(option: Option) -> tuple[Statement, ...]:
+    users, devices = option.quantity(Kind.RDS_USER), option.quantity(Kind.RDS_DEVICE)
+    if not users and not devices:
+        return ()
+    return (state("R11", "need.take_rds", {"users": users, "devices": devices}),)
 
 
 def _general(options: Sequence[Option], target: Target) -> tuple[Statement, ...]:

@@ -4,7 +4,7 @@ Two base CALs may be wanted: one for the servers and, for whom an RDS CAL licens
 too (R11). It never costs less, so what it costs more is added to the price of the RDS CAL and one cut decides both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -17,11 +17,11 @@ from marketplace.licensing.need.cover import Solved, make_task, solve
 from marketplace.licensing.need.gap import Gap, Need, find_gap, make_need, merged
 from marketplace.licensing.need.holding import Holding
 from marketplace.licensing.need.kinds import Kind, PerKind
-from marketplace.licensing.need.multipliers import SCALE
-from marketplace.licensing.need.network import Holders
+from marketplace.licensing.need.network import Holders, links_of
 from marketplace.licensing.need.options import Advice, Option, OptionKind, advise, note
 from marketplace.licensing.need.prices import PriceList, checked_prices, pick
-from marketplace.licensing.need.proof import Task
+from marketplace.licensing.need.proof import Task, least_minor
+from marketplace.licensing.need.repair import Repair
 from marketplace.licensing.need.targets import (
     Target,
     accepted_products,
@@ -85,15 +85,18 @@ def plan_accesses(
         owned=PerKind.of(lambda kind: _in_stock(kind, stock, target)),
     )
     solved = solve(task)
+
+    def balance(holding: Holding) -> Gap:
+        return find_gap(_needs(holding, task.held, target), stock, prices)
+
     holdings = {
         OptionKind.ALL_USER: solved.by_users.holding,
         OptionKind.ALL_DEVICE: solved.by_devices.holding,
         OptionKind.MIXED: solved.answer.holding,
     }
-    options = [
-        Option(kind=kind, gap=find_gap(_needs(holding, task.held, target), stock, prices))
-        for kind, holding in holdings.items()
-    ]
+    if weights and _has_old_stock(stock, target):
+        holdings[OptionKind.MIXED] = _improved(task, tuple(holdings.values()), balance)
+    options = [Option(kind=kind, gap=balance(row)) for kind, row in holdings.items()]
     if not _is_less(options[2].gap, options[:2]):
         options.pop()
     advice = advise(options, target)
@@ -136,6 +139,27 @@ def _in_stock(kind: Kind, stock: Sequence[OwnedCal], target: Target) -> int:
     return sum(row.quantity for row in stock if row.product in accepted)
 
 
+def _has_old_stock(stock: Sequence[OwnedCal], target: Target) -> bool:
+    """Tell whether owned base CALs reach the servers but not the session hosts: the cut counts them for both."""
+    return bool(target.session_hosts) and any(
+        row.product in accepted_products(kind, target)
+        and row.product not in accepted_products(kind, target, beside_rds=True)
+        for row in stock
+        for kind in (Kind.USER, Kind.DEVICE)
+    )
+
+
+def _improved(task: Task, seeds: Sequence[Holding], balance: Callable[[Holding], Gap]) -> Holding:
+    """Return the best that is found from the seeds when stock too old for the hosts counts for the servers only."""
+
+    def cost(holding: Holding) -> int:
+        known = balance(holding).cost
+        return 0 if known is None else known.amount_minor
+
+    repair = Repair(task, links_of(task.accesses), cost)
+    return min((repair.improve(seed) for seed in seeds), key=cost)
+
+
 def _needs(holding: Holding, held: Holders, target: Target) -> list[Need]:
     """Count who must get a CAL; base CALs beneath an RDS CAL must reach the hosts too (R11)."""
     wanted, all_holders = holding.holders.without(held), holding.holders
@@ -167,6 +191,4 @@ def _could_save(
     costs = [option.cost.amount_minor for option in options if option.cost is not None]
     if not costs:
         return None
-    proof = solved.answer.proof
-    least_minor = -(-(proof.value - proof.weights.times(task.owned)) // SCALE)
-    return Money(max(0, min(costs) - least_minor), currency)
+    return Money(max(0, min(costs) - least_minor(task, solved.answer.proof)), currency)

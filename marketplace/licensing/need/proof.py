@@ -9,6 +9,7 @@ the multipliers of the owned licences (see `multipliers`); the rest up to the co
 """
 
 import zlib
+from math import gcd
 from typing import Final
 
 import msgspec
@@ -67,6 +68,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     proof: Proof
 
 
+def least_minor(task: Task, proof: Proof) -> int:
+    """Return the least that any answer can cost by this proof, in minor units.
+
+    Every cost is a sum of whole prices, so the bound is rounded up to the next multiple of what divides them all.
+    """
+    bound = proof.value - proof.weights.times(task.owned)
+    step = max(1, gcd(*task.prices.all))
+    return max(0, -(-bound // (max(1, proof.scale) * step)) * step)
+
+
 def pack_flow(flow: Amounts) -> bytes:
     """Compress a flow."""
     return zlib.compress(flow.astype("<i8").tobytes(), _LEVEL)
@@ -87,9 +98,7 @@ def check_proof(task: Task, answer: Answer) -> tuple[str, ...]:
     if not _weights_hold(task, answer.proof):
         wrong.append("weight_wrong")
     wrong.extend(_flow_faults(task, answer.proof))
-    bound = answer.proof.value - answer.proof.weights.times(task.owned)
-    least_minor = -(-bound // max(1, answer.proof.scale))
-    if answer.could_save_at_most_minor != answer.cost_minor - least_minor:
+    if answer.could_save_at_most_minor != answer.cost_minor - least_minor(task, answer.proof):
         wrong.append("bound_wrong")
     return tuple(wrong)
 

@@ -5,6 +5,7 @@ the other kind. Two moves, each kept only when it lowers the cost: give spare li
 then need none (and the other way round), fewest per device first; and change the mode of a session host.
 """
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final
 
@@ -34,10 +35,16 @@ class _Side(msgspec.Struct, frozen=True):
 
 
 class Repair:
-    """Improves holdings of one task; the lists of neighbours are made once."""
+    """Improves holdings of one task; the lists of neighbours are made once.
 
-    def __init__(self, task: Task, links: Links) -> None:
+    `cost` is what is to become less: minor units for what must be bought, unless the caller knows better.
+    """
+
+    def __init__(
+        self, task: Task, links: Links, cost: Callable[[Holding], int] | None = None
+    ) -> None:
         self._task, self._links = task, links
+        self._cost = cost or self._bought_cost
         self._by_user = _side(links.user, links.device, task.accesses.users)
         self._by_device = _side(links.device, links.user, task.accesses.devices)
 
@@ -45,8 +52,7 @@ class Repair:
         """Return a holding that costs no more."""
         return self._release(self._flip(self._release(holding)))
 
-    def cost(self, holding: Holding) -> int:
-        """Return minor units for what must be bought."""
+    def _bought_cost(self, holding: Holding) -> int:
         return self._to_buy(holding).times(self._task.prices)
 
     def _wanted(self, holding: Holding) -> PerKind:
@@ -75,18 +81,18 @@ class Repair:
                 (bought.user, spare.device),
             )
         better = _complete(self._links, holding.per_device, user, device)
-        return better if self.cost(better) < self.cost(holding) else holding
+        return better if self._cost(better) < self._cost(holding) else holding
 
     def _flip(self, holding: Holding) -> Holding:
         """Try the other mode of each session host, one after the other."""
-        links, best, cost = self._links, holding, self.cost(holding)
+        links, best, cost = self._links, holding, self._cost(holding)
         tries = LINKS_LOOKED_AT_MAX // (1 + len(links.user) + len(links.host_user))
         for host in range(min(len(holding.per_device), FLIPS_MAX, tries)):
             modes = best.per_device.copy()
             modes[host] = ~modes[host]
             other = _complete(links, modes, best.holders.user, best.holders.device)
-            if self.cost(other) < cost:
-                best, cost = other, self.cost(other)
+            if self._cost(other) < cost:
+                best, cost = other, self._cost(other)
         return best
 
 

@@ -59,7 +59,7 @@ def usable_products(kind: Kind, target: Target, *, beside_rds: bool = False) -> 
 
     A base CAL must reach the servers and, `beside_rds`, the session hosts too (R11: a base CAL of at least the host's
     version for the same user or device). Without `servers` every base CAL is one beside RDS. An RDS CAL must reach
-    every session host, and the licence server must be able to hold it.
+    every session host, and the licence server must be able to hold it; without session hosts there is none.
     """
     if kind.family == RDS_FAMILY:
         return _usable(kind, target.session_hosts, target.licence_server)
@@ -97,7 +97,8 @@ def _usable(kind: Kind, servers: tuple[str, ...], licence_server: str) -> tuple[
     return tuple(
         product
         for product in catalogue.products_of(family, kind.metric)
-        if all(covers(product, server).usable for server in servers)
+        if servers
+        and all(covers(product, server).usable for server in servers)
         and (not licence_server or licence_server_can_hold(product, licence_server).usable)
     )
 
