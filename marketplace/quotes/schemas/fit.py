@@ -84,8 +84,8 @@ class LineFitOut(msgspec.Struct, frozen=True, kw_only=True):
     verdict: FitVerdict
     reaches: list[ReachedOut]
     surplus: Annotated[
-        int | None,
-        Meta(ge=0, description="Licences more than the environment can use; null: not known"),
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Licences more than the environment can use; null: not known"),
     ]
     missing: Annotated[list[MissingOut], Meta(description="What the line needs beside it")]
     notes: list[StatementOut]

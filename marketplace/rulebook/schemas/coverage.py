@@ -22,7 +22,8 @@ class OptionOut(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: Metric
     quantity: Annotated[
-        int | None, Meta(ge=0, description="How many licences it takes; null: not known")
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="How many licences it takes; null: not known"),
     ]
     products: list[ProductOut]
     unconfirmed: Annotated[
