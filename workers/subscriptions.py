@@ -21,6 +21,8 @@ SUBSCRIPTIONS: Final[Mapping[str, tuple[Subscription, ...]]] = {
     "order.paid.v1": (Subscription("certificates.complete_order", "light"),),
     "declaration.signed.v1": (Subscription("certificates.complete_order", "light"),),
     "certificate.issued.v1": (Subscription("certificates.render", "heavy"),),
+    # A need from an import is read, solved and priced by three jobs; each asks for the next.
+    "need.requested.v1": (Subscription("needs.read", "heavy"),),
     # Units the register freed by its own clock go back to the catalogue.
     "register.reservations_expired.v1": (Subscription("listings.refresh_units", "light"),),
     "register.units_held.v1": (Subscription("listings.refresh_units", "light"),),
@@ -53,4 +55,6 @@ NO_FOLLOW_UP: Final[Mapping[str, str]] = {
     "certificate.rendered.v1": "whoever waits polls the certificate",
     "certificate.revoked.v1": "the public page reads the status itself",
     "valuation.computed.v1": "whoever waits polls the valuation",
+    "need.answered.v1": "whoever waits polls the need",
+    "need.failed.v1": "whoever waits polls the need, which says why",
 }

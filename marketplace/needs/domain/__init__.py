@@ -1,0 +1,1 @@
+"""What is asked, the market it is priced by, the answer, and the states in between. Pure."""
