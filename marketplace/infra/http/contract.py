@@ -27,6 +27,7 @@ TAGS: Final = (
     ("transfers", "The licences move"),
     ("certificates", "The proof"),
     ("valuations", "What licences are worth"),
+    ("rulebook", "The rules, and what they say about an environment or a lot"),
     ("operations", "Health, jobs and rules for the operator"),
 )
 
