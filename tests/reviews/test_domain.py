@@ -12,9 +12,12 @@ from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.conditions import assess
 from marketplace.licensing.findings import Finding, Outcome
 from marketplace.licensing.positions import (
+    SELLER,
+    ChainLink,
     Declared,
     EvidenceKind,
     FirstSeller,
+    PaperState,
     SaStatus,
     SellerRole,
     Term,
@@ -99,6 +102,44 @@ class TestApprove:
             make_review(), REVIEWER, Assessment(rows), decide_all(rows), NOW
         )
         assert changed.decisions == decide_all(rows)
+
+    def test_what_the_seller_left_out_can_be_closed_by_the_reviewer(self) -> None:
+        rows = findings(
+            purchased_version="",
+            purchased_metric=None,
+            sa_status=SaStatus.UNKNOWN,
+            seller_role=SellerRole.UNKNOWN,
+            terms_edition="",
+            retention_covenant=Declared.UNKNOWN,
+            third_party_rights=Declared.UNKNOWN,
+        )
+        held = {row.rule_id for row in domain.open_holds(rows)}
+        assert held == {"C06", "C08", "C11", "C12", "C14", "C17", "C18", "C20", "C21"}
+        changed, _ = domain.approve(
+            make_review(), REVIEWER, Assessment(rows), decide_all(rows), NOW
+        )
+        assert changed.state is State.APPROVED
+
+    def test_owner_that_stopped_too_late_cannot_be_decided_away(self) -> None:
+        late = ChainLink(
+            transferor="first",
+            transferee=SELLER,
+            quantity=100,
+            transferred_on=date(2024, 3, 15),
+            deed=PaperState.SHOWN,
+            cease_use=PaperState.SHOWN,
+            ceased_quantity=100,
+            ceased_on=date(2024, 3, 16),
+        )
+        rows = findings(
+            papers=(*PAPERS, EvidenceKind.TRANSFER_DEED, EvidenceKind.CEASE_USE_DECLARATION),
+            seller_role=SellerRole.PURCHASER,
+            first_acquirer="first",
+            chain=(late,),
+        )
+        with pytest.raises(Conflict, match=r"review\.finding_blocks") as refusal:
+            domain.approve(make_review(), REVIEWER, Assessment(rows), decide_all(rows), NOW)
+        assert [field.pointer for field in refusal.value.fields] == ["/findings/c08.ended_late"]
 
     def test_block_cannot_be_decided_away(self) -> None:
         rows = findings(country="US")
