@@ -1,6 +1,6 @@
 """What the routes of listings take and give, one module per subject."""
 
-from marketplace.listings.schemas.findings import FindingOut, Findings, SourceOut
+from marketplace.listings.schemas.findings import FindingOut, Findings, FindingSource
 from marketplace.listings.schemas.listing import (
     CatalogueListing,
     CataloguePage,
@@ -21,6 +21,7 @@ __all__ = [
     "EvidenceList",
     "EvidenceOut",
     "FindingOut",
+    "FindingSource",
     "Findings",
     "ListingChange",
     "ListingDetail",
@@ -29,5 +30,4 @@ __all__ = [
     "ListingPage",
     "ListingText",
     "PositionBody",
-    "SourceOut",
 ]

@@ -14,7 +14,7 @@ from marketplace.licensing.rules import Due
 from marketplace.licensing.texts import cure_text, finding_text
 
 
-class SourceOut(msgspec.Struct, frozen=True):
+class FindingSource(msgspec.Struct, frozen=True):
     """Where a finding's rule was read."""
 
     id: Annotated[str, Meta(examples=["L22"])]
@@ -42,7 +42,7 @@ class FindingOut(msgspec.Struct, frozen=True, kw_only=True):
     checked_on: date
     recheck_on: Annotated[date | None, Meta(description="Time alone may change it from this day")]
     rule_set_version: str
-    sources: Annotated[list[SourceOut], Meta(description="The law, contract or page behind it")]
+    sources: Annotated[list[FindingSource], Meta(description="The law, contract or page behind it")]
 
     @classmethod
     def of(cls, finding: Finding, language: str = DEFAULT) -> Self:
@@ -59,7 +59,7 @@ class FindingOut(msgspec.Struct, frozen=True, kw_only=True):
             checked_on=finding.checked_on,
             recheck_on=finding.recheck_on,
             rule_set_version=finding.rule_set_version,
-            sources=[SourceOut.of(source) for source in finding.sources],
+            sources=[FindingSource.of(source) for source in finding.sources],
         )
 
 
