@@ -15,13 +15,15 @@ from marketplace.licensing.coverage import covers
 from marketplace.licensing.doubts import conflicts_of, once, questions_of
 from marketplace.licensing.environment import Environment
 from marketplace.licensing.environment_coverage import can_hold
-from marketplace.licensing.requirements import RDS, Requirement, reach, requirements
+from marketplace.licensing.requirements import RDS, Requirement, requirements
 from marketplace.licensing.rules import load_rule_set
 from marketplace.licensing.shortfall import (
+    Answered,
     Missing,
+    answers_for,
     missing_from,
+    missing_of,
     oldest_for,
-    rows_for,
     surplus_of,
 )
 from marketplace.licensing.statements import Statement, state
@@ -135,76 +137,57 @@ def _worst(verdicts: Collection[FitVerdict], *, is_whole: bool) -> FitVerdict:
 
 
 def _line(scene: _Scene, line: Holding, surplus: int | None) -> LineFit:
-    rows = rows_for(line.product, scene.required)
-    reached = [row for row in rows if (found := reach(line.product, row)) and found.covered]
-    missing = (*_missing_beneath(scene, line, reached), *_missing_holder(scene, line))
+    answers = answers_for(line.product, scene.required)
+    missing = (*_missing_beneath(scene, line, answers), *_missing_holder(scene, line))
+    verdict = _verdict(scene, line, answers, surplus)
+    if verdict is FitVerdict.FITS and missing:
+        verdict = FitVerdict.FITS_WITH_GAPS
     return LineFit(
-        verdict=_verdict(scene, line, rows, surplus, has_missing=bool(missing)),
-        reaches=tuple(_reaches(line.product, rows)),
+        verdict=verdict,
+        reaches=tuple(
+            Reached(
+                target=found.row.target,
+                covered=found.reach.covered,
+                statement=found.reach.statement,
+            )
+            for found in answers
+        ),
         surplus=surplus,
         missing=missing,
-        notes=tuple(_notes(scene, line, reached, surplus)),
-        better=tuple(_better(scene, line, rows)),
+        notes=tuple(_notes(scene, line, answers, surplus)),
+        better=tuple(_better(scene, line, answers)),
     )
 
 
 def _verdict(
-    scene: _Scene,
-    line: Holding,
-    rows: Sequence[Requirement],
-    surplus: int | None,
-    *,
-    has_missing: bool,
+    scene: _Scene, line: Holding, answers: Sequence[Answered], surplus: int | None
 ) -> FitVerdict:
-    found = [(row, reach(line.product, row)) for row in rows]
-    reached = [row for row, answer in found if answer is not None and answer.covered]
+    """Judge a line by itself, without what it needs beside it."""
+    reached = [found.reach for found in answers if found.reach.covered]
     if not reached or surplus == line.quantity:
         return FitVerdict.DOES_NOT_FIT
-    is_certain = all(answer.usable for _, answer in found if answer is not None and answer.covered)
-    is_open = any(scene.is_open(row) for row in rows)
-    is_fitting = is_certain and not has_missing and not surplus and not is_open
-    return FitVerdict.FITS if is_fitting else FitVerdict.FITS_WITH_GAPS
-
-
-def _reaches(product: Product, rows: Sequence[Requirement]) -> Iterator[Reached]:
-    for row in rows:
-        found = reach(product, row)
-        if found is not None:
-            yield Reached(target=row.target, covered=found.covered, statement=found.statement)
+    is_open = any(scene.is_open(found.row) for found in answers)
+    if surplus or is_open or not all(found.usable for found in reached):
+        return FitVerdict.FITS_WITH_GAPS
+    return FitVerdict.FITS
 
 
 def _missing_beneath(
-    scene: _Scene, line: Holding, reached: Sequence[Requirement]
+    scene: _Scene, line: Holding, answers: Sequence[Answered]
 ) -> Iterator[Missing]:
     """Find the base CALs that an additive line lacks for the same users or devices (R11)."""
     needs, metric = load_catalogue().families[line.product.family].needs, line.product.metric
-    targets = {row.target for row in reached}
-    bases = [row for row in scene.required if row.family == needs and row.target in targets]
-    lacking: dict[str, int] = {}
-    for row in bases:
-        demand = row.demand(metric)
-        people = line.quantity if demand is None else min(line.quantity, demand)
-        lacking[row.target] = people - scene.together.supply(row, metric)
-    short = max(lacking.values(), default=0)
-    if short <= 0:
-        return
-    rows = [row for row in bases if lacking[row.target] > 0]
-    base, is_stated = oldest_for(needs, metric, rows)
-    if base is None:
-        return
-    name = load_catalogue().product_name
-    words: dict[str, str | int] = {
-        "cal": name(line.product),
-        "base": name(base),
-        "count": short,
-    }
-    yield Missing(
-        targets=tuple(row.target for row in rows),
-        family=needs,
-        quantity=short,
-        product=base,
-        statement=state("R11", "fit.missing_base", words, confirmed=is_stated),
-    )
+    targets = {found.row.target for found in answers if found.reach.covered}
+    lacking: dict[Requirement, int] = {}
+    for row in scene.required:
+        if row.family == needs and row.target in targets:
+            demand = row.demand(metric)
+            people = line.quantity if demand is None else min(line.quantity, demand)
+            short = people - scene.together.supply(row, metric)
+            if short > 0:
+                lacking[row] = short
+    if lacking:
+        yield missing_of(needs, metric, max(lacking.values()), tuple(lacking), beneath=line.product)
 
 
 def _missing_holder(scene: _Scene, line: Holding) -> Iterator[Missing]:
@@ -226,14 +209,14 @@ def _missing_holder(scene: _Scene, line: Holding) -> Iterator[Missing]:
 
 
 def _notes(
-    scene: _Scene, line: Holding, reached: Sequence[Requirement], surplus: int | None
+    scene: _Scene, line: Holding, answers: Sequence[Answered], surplus: int | None
 ) -> Iterator[Statement]:
     catalogue = load_catalogue()
     family = catalogue.families[line.product.family]
     name: dict[str, str | int] = {"cal": catalogue.product_name(line.product)}
-    if not rows_for(line.product, scene.required):
+    if not answers:
         yield state("R01", "fit.nothing_needs_it", name)
-    if surplus and reached:
+    if surplus and any(found.reach.covered for found in answers):
         counts = name | {"surplus": surplus, "count": line.quantity}
         yield state("R05", "fit.too_much", counts)
     if family.kind is FamilyKind.EXTERNAL_CONNECTOR:
@@ -252,31 +235,30 @@ def _notes(
             return
 
 
-def _better(scene: _Scene, line: Holding, rows: Sequence[Requirement]) -> Iterator[Better]:
+def _better(scene: _Scene, line: Holding, answers: Sequence[Answered]) -> Iterator[Better]:
     """Suggest an older version that is enough, a newer one that covers all, and the side with fewer heads."""
     catalogue = load_catalogue()
     product = line.product
-    answers = [reach(product, row) for row in rows]
+    rows = (found.row for found in answers)
     asked = [row for row in rows if not row.assurance and row.metric in {None, product.metric}]
     best, is_stated = oldest_for(product.family, product.metric, asked)
     if not asked or best is None or not is_stated:
         return
     newest = max((row.server for row in asked), key=catalogue.versions.index)
     name = catalogue.product_name
-    words: dict[str, str | int] = {"cal": name(product), "other": name(best)}
-    if catalogue.cal_order(best) < catalogue.cal_order(product):
-        words["server"] = catalogue.server_name(newest)
-        rule = covers(best, newest.id).rule
-        yield Better(
-            product=best, quantity=line.quantity, statement=state(rule, "fit.older_does", words)
-        )
-    elif catalogue.cal_order(best) > catalogue.cal_order(product):
-        words["server"] = catalogue.server_name(newest)
-        rule = covers(product, newest.id).rule
-        yield Better(
-            product=best, quantity=line.quantity, statement=state(rule, "fit.newer_covers", words)
-        )
-    if any(answer is not None and answer.covered for answer in answers):
+    words: dict[str, str | int] = {
+        "cal": name(product),
+        "other": name(best),
+        "server": catalogue.server_name(newest),
+    }
+    age = catalogue.cal_order(best) - catalogue.cal_order(product)
+    if age < 0:
+        statement = state(covers(best, newest.id).rule, "fit.older_does", words)
+        yield Better(product=best, quantity=line.quantity, statement=statement)
+    elif age > 0:
+        statement = state(covers(product, newest.id).rule, "fit.newer_covers", words)
+        yield Better(product=best, quantity=line.quantity, statement=statement)
+    if any(found.reach.covered for found in answers):
         yield from _fewer_heads(scene, best, asked)
 
 

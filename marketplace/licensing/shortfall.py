@@ -1,11 +1,11 @@
 """What is missing and what is too much, when a stock of licences meets the requirements of an environment."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
-from marketplace.licensing.requirements import CONNECTORS, RDS, Requirement, reach
+from marketplace.licensing.requirements import CONNECTORS, RDS, Reach, Requirement, reach
 from marketplace.licensing.statements import Statement, state
 from marketplace.licensing.stock import Holding, Stock
 
@@ -25,6 +25,13 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
     product: Product | None
     statement: Statement
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """A requirement, and whether one product reaches it."""
+
+    row: Requirement
+    reach: Reach
 
 
 def missing_from(stock: Stock, required: Sequence[Requirement]) -> tuple[Missing, ...]:
@@ -54,23 +61,58 @@ def surplus_of(
     stock = owned
     for place in order:
         line = offered[place]
-        used = _usable_number(owned, stock, rows_for(line.product, required), line.product)
+        used = _usable_number(
+            owned, stock, answers_for(line.product, required), line.product.metric
+        )
         found[place] = None if used is None else max(0, line.quantity - used)
         stock = stock.with_more([line])
     return tuple(found[place] for place in range(len(offered)))
 
 
-def rows_for(product: Product, required: Sequence[Requirement]) -> tuple[Requirement, ...]:
-    """Return the requirements a product is meant for, reached or not.
+def answers_for(product: Product, required: Sequence[Requirement]) -> tuple[Answered, ...]:
+    """Return the requirements a product is meant for, and whether it reaches each.
 
     An additive licence that nothing asks for by itself (Exchange Enterprise) may go to whoever needs its base.
     """
-    direct = tuple(row for row in required if reach(product, row) is not None)
+    direct = tuple(_answered(product, required))
     family = load_catalogue().families[product.family]
     if direct or family.kind is not FamilyKind.ADDITIVE or family.id == RDS:
         return direct
     replace = msgspec.structs.replace
-    return tuple(replace(row, family=family.id) for row in required if row.family == family.needs)
+    beneath = (replace(row, family=family.id) for row in required if row.family == family.needs)
+    return tuple(_answered(product, beneath))
+
+
+def missing_of(
+    family: str,
+    metric: Metric,
+    quantity: int,
+    rows: Sequence[Requirement],
+    beneath: Product | None = None,
+) -> Missing:
+    """Return that so many licences are missing, as the oldest product that answers all the requirements.
+
+    `beneath`: the additive licence whose base they are (R11).
+    """
+    catalogue = load_catalogue()
+    product, is_stated = oldest_for(family, metric, rows)
+    words: dict[str, str | int] = {"count": quantity}
+    if product is None:
+        words["family"] = catalogue.families[family].name
+        rule, key = rows[0].assurance or _rule_of(family), "fit.missing_unanswerable"
+    elif beneath is None:
+        words["cal"] = catalogue.product_name(product)
+        rule, key = _rule_of(family), "fit.missing"
+    else:
+        words |= {"cal": catalogue.product_name(beneath), "base": catalogue.product_name(product)}
+        rule, key = "R11", "fit.missing_base"
+    return Missing(
+        targets=tuple(row.target for row in rows),
+        family=family,
+        quantity=quantity,
+        product=product,
+        statement=state(rule, key, words, confirmed=is_stated),
+    )
 
 
 def oldest_for(
@@ -90,7 +132,7 @@ def oldest_for(
 
 
 def _missing_of_a_kind(stock: Stock, rows: Sequence[Requirement]) -> Iterator[Missing]:
-    family, metrics, _ = rows[0].family, rows[0].metrics, rows[0].assurance
+    family, metrics = rows[0].family, rows[0].metrics
     lacking: dict[Metric, int] = {}
     for metric in metrics:
         numbers = [stock.short(row, metric) for row in rows]
@@ -99,33 +141,13 @@ def _missing_of_a_kind(stock: Stock, rows: Sequence[Requirement]) -> Iterator[Mi
             lacking[metric] = max(known)
     if lacking:
         metric = min(lacking, key=lambda each: (lacking[each], metrics.index(each)))
-        yield _missing(family, metric, lacking[metric], rows)
+        yield missing_of(family, metric, lacking[metric], rows)
         return
     for metric in metrics:
         counted = [row for row in rows if stock.short(row, metric) is not None]
         if counted:
             most = max(stock.short(row, metric) or 0 for row in counted)
-            yield _missing(family, metric, most, counted)
-
-
-def _missing(family: str, metric: Metric, quantity: int, rows: Sequence[Requirement]) -> Missing:
-    catalogue = load_catalogue()
-    product, is_stated = oldest_for(family, metric, rows)
-    words: dict[str, str | int] = {"count": quantity}
-    if product is not None:
-        words["cal"] = catalogue.product_name(product)
-        statement = state(_rule_of(family), "fit.missing", words, confirmed=is_stated)
-    else:
-        words["family"] = catalogue.families[family].name
-        rule = rows[0].assurance or _rule_of(family)
-        statement = state(rule, "fit.missing_unanswerable", words)
-    return Missing(
-        targets=tuple(row.target for row in rows),
-        family=family,
-        quantity=quantity,
-        product=product,
-        statement=statement,
-    )
+            yield missing_of(family, metric, most, counted)
 
 
 def _rule_of(family: str) -> str:
@@ -148,16 +170,19 @@ def _externals_have_cals(stock: Stock, row: Requirement, required: Sequence[Requ
     return False
 
 
-def _usable_number(
-    owned: Stock, stock: Stock, rows: Sequence[Requirement], product: Product
-) -> int | None:
-    """Return how many licences of a product can be used beside a stock; None when that is not known."""
-    metric = product.metric
-    most = 0
+def _answered(product: Product, rows: Iterable[Requirement]) -> Iterator[Answered]:
     for row in rows:
-        answer = reach(product, row)
-        if answer is None or not answer.covered:
-            continue
+        found = reach(product, row)
+        if found is not None:
+            yield Answered(row, found)
+
+
+def _usable_number(
+    owned: Stock, stock: Stock, answers: Sequence[Answered], metric: Metric
+) -> int | None:
+    """Return how many licences can be used beside a stock; None when that is not known."""
+    most = 0
+    for row in (answer.row for answer in answers if answer.reach.covered):
         demand = row.demand(metric)
         if demand is None:
             return None
