@@ -135,6 +135,11 @@ def _vesting_date(case: Case, programme: Programme, vesting: Vesting) -> list[Fi
     if vesting.vests_on is None or term_end_on is None:
         return [case.find("c05.term_end_unknown", confirmed=vesting.confirmed)]
     params = _days(term_end_on, vesting.vests_on)
+    sold_on = case.position.first_sold_on
+    if sold_on is not None and sold_on > term_end_on:
+        # The source speaks of the first term; what holds for licences ordered in a later one was not read.
+        dated = {**params, "first_sold_on": sold_on.isoformat()}
+        return [case.find("c05.bought_after_term", dated)]
     if case.on < vesting.vests_on:
         return [
             case.find(

@@ -168,6 +168,8 @@ FOUND: list[tuple[str, SourcePosition, EvidenceSummary]] = [
     ("c05.payment_unproven", enterprise(), evidence(ENROLMENT, without=PAYMENT)),
     ("c05.term_end_unknown", enterprise(term_end_on=None), SOUND),
     ("c05.term_end_unproven", enterprise(), evidence()),
+    ("c05.pass", enterprise(first_sold_on=date(2022, 6, 30)), SOUND),
+    ("c05.bought_after_term", enterprise(first_sold_on=date(2022, 7, 1)), SOUND),
     ("c05.not_vested", enterprise(term_end_on=TODAY), SOUND),
     ("c06.pass", position(), SOUND),
     ("c06.pass", position(purchased_version=""), SOUND),
