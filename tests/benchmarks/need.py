@@ -160,7 +160,7 @@ def measure(case: Case) -> Result:
     return Result(
         shape=case.shape,
         accesses=accesses.count,
-        owned=case.owned.total,
+        owned=sum(case.owned.all),
         solve_seconds=answered - started,
         check_seconds=time.process_time() - answered,
         megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

@@ -9,10 +9,10 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from ortools.graph.python import max_flow
 
 from marketplace.kernel.errors import Malformed
 from marketplace.licensing.need.accesses import Accesses, Marks
+from marketplace.licensing.need.flow import largest_flow
 from marketplace.licensing.need.holding import Holding, by_devices, by_users, needed_only
 from marketplace.licensing.need.kinds import NONE, PerKind
 from marketplace.licensing.need.multipliers import (
@@ -26,7 +26,6 @@ from marketplace.licensing.need.network import (
     FIRST,
     Holders,
     Links,
-    Network,
     layout_of,
     links_of,
     network_of,
@@ -145,34 +144,20 @@ def _compare(task: Task, holding: Holding) -> Comparison:
 
 def _cut(task: Task, links: Links, weights: PerKind) -> Evaluation:
     network = network_of(task.accesses, links, weights, task.held)
-    value, flow, joined = _max_flow(network)
+    limited = network.capacity >= 0
+    unlimited = int(network.capacity[limited].sum()) + 1
+    capacity = np.where(limited, network.capacity, unlimited)
+    flow = largest_flow(network.tail, network.head, capacity)
+    joined = np.zeros(network.nodes, np.bool_)
+    joined[flow.joined] = True
     holding = needed_only(_holding(task.accesses, joined), links)
     return Evaluation(
         weights=weights,
-        value=value,
-        flow=flow,
+        value=flow.value,
+        flow=flow.per_arc,
         holding=holding,
         counts=holding.holders.without(task.held).counts,
     )
-
-
-def _max_flow(network: Network) -> tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]], Marks]:
-    """Return the flow's value, the flow per arc, and the nodes that every minimum cut leaves joined to the source.
-
-    That set does not depend on which maximum flow was found, so neither order nor solver decides between equals.
-    """
-    limited = network.capacity >= 0
-    unlimited = int(network.capacity[limited].sum()) + 1
-    solver = max_flow.SimpleMaxFlow()
-    arcs = solver.add_arcs_with_capacity(
-        network.tail, network.head, np.where(limited, network.capacity, unlimited)
-    )
-    status = solver.solve(0, 1)
-    if status != solver.OPTIMAL:
-        raise AssertionError(f"maximum flow ended with {status}")
-    joined = np.zeros(network.nodes, np.bool_)
-    joined[solver.get_source_side_min_cut()] = True
-    return solver.optimal_flow(), solver.flows(arcs), joined
 
 
 def _holding(accesses: Accesses, joined: Marks) -> Holding:

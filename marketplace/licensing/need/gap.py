@@ -12,12 +12,12 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from ortools.graph.python import max_flow
 
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Product, load_catalogue
 from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.need.flow import SINK, SOURCE, largest_flow
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.prices import Pick, PriceList, UnitPrice, pick
 from marketplace.licensing.need.targets import Target, accepted_products, usable_products
@@ -255,18 +255,13 @@ def _flow(
     rows, columns = len(wanted), len(available)
     pairs = [(i, j) for i in range(rows) for j in range(columns) if allowed[i][j]]
     arcs = [
-        *((0, 2 + j, available[j]) for j in range(columns)),
-        *((2 + columns + i, 1, wanted[i]) for i in range(rows)),
+        *((SOURCE, 2 + j, available[j]) for j in range(columns)),
+        *((2 + columns + i, SINK, wanted[i]) for i in range(rows)),
         *((2 + j, 2 + columns + i, min(available[j], wanted[i])) for i, j in pairs),
     ]
-    solver = max_flow.SimpleMaxFlow()
-    tail, head, capacity = (np.array(column) for column in zip(*arcs, strict=True))
-    places = solver.add_arcs_with_capacity(
-        tail.astype(np.int32), head.astype(np.int32), capacity.astype(np.int64)
-    )
-    if solver.solve(0, 1) != solver.OPTIMAL:
-        raise AssertionError("the maximum flow of a small network was not found")
-    amounts = solver.flows(places[rows + columns :]).tolist()
+    tail, head, capacity = (np.array(column, dtype=np.int64) for column in zip(*arcs, strict=True))
+    flow = largest_flow(tail.astype(np.int32), head.astype(np.int32), capacity)
+    amounts = flow.per_arc[rows + columns :].tolist()
     table = [[0] * columns for _ in range(rows)]
     for (i, j), amount in zip(pairs, amounts, strict=True):
         table[i][j] = amount

@@ -44,23 +44,18 @@ class PerKind(msgspec.Struct, frozen=True):
         """Ask for the number of each kind."""
         return cls(*(number(kind) for kind in Kind))
 
-    def get(self, kind: Kind) -> int:
-        """Return the number of one kind."""
-        return self.all[tuple(Kind).index(kind)]
-
     @property
     def all(self) -> tuple[int, int, int, int]:
         """The numbers in the order of `Kind`."""
         return self.user, self.device, self.rds_user, self.rds_device
 
-    @property
-    def total(self) -> int:
-        """The sum over all kinds."""
-        return sum(self.all)
-
     def times(self, other: "PerKind") -> int:
         """Return the sum of the products, kind by kind: quantities times prices is a cost."""
         return sum(mine * theirs for mine, theirs in zip(self.all, other.all, strict=True))
+
+    def plus(self, other: "PerKind") -> "PerKind":
+        """Return the sums, kind by kind."""
+        return PerKind(*(mine + more for mine, more in zip(self.all, other.all, strict=True)))
 
     def beyond(self, other: "PerKind") -> "PerKind":
         """Return what is left when `other` is taken off, never below 0."""

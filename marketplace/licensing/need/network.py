@@ -22,10 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marketplace.licensing.need.accesses import Accesses, Marks, Places
+from marketplace.licensing.need.flow import SINK, SOURCE
 from marketplace.licensing.need.kinds import PerKind
 
-SOURCE: Final = 0
-SINK: Final = 1
 FIRST: Final = 2
 
 Amounts = NDArray[np.int64]

@@ -2,9 +2,12 @@
 
 Two base CALs may be wanted: one for the servers and, for whom an RDS CAL licenses, one that reaches the session hosts
 too (R11). It never costs less, so what it costs more is added to the price of the RDS CAL and one cut decides both.
+Where base CALs are owned already that would charge too much: then nothing is added, so the bound stays true, and
+the answers are improved by their real cost.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -16,7 +19,7 @@ from marketplace.licensing.need.accesses import Accesses
 from marketplace.licensing.need.cover import Solved, make_task, solve
 from marketplace.licensing.need.gap import Gap, Need, find_gap, make_need, merged
 from marketplace.licensing.need.holding import Holding
-from marketplace.licensing.need.kinds import Kind, PerKind
+from marketplace.licensing.need.kinds import NONE, Kind, PerKind
 from marketplace.licensing.need.network import Holders, links_of
 from marketplace.licensing.need.options import Advice, Option, OptionKind, advise, note
 from marketplace.licensing.need.prices import PriceList, checked_prices, pick
@@ -57,7 +60,8 @@ class Owned(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     held: Holders | None = None
 
 
-NOTHING = Owned()
+NOTHING: Final = Owned()
+_BASE: Final = (Kind.USER, Kind.DEVICE)
 
 
 def plan_accesses(
@@ -77,13 +81,13 @@ def plan_accesses(
             FieldProblem("/session_hosts", "empty"),
         )
     stock = merged(owned.stock)
+    in_stock = PerKind.of(lambda kind: _in_stock(kind, stock, target))
     weights = _weights(accesses, target, prices)
-    task = make_task(
-        accesses,
-        weights or PerKind(1, 1, 1, 1),
-        held=owned.held,
-        owned=PerKind.of(lambda kind: _in_stock(kind, stock, target)),
-    )
+    surcharge = _surcharge(accesses, target, prices) if weights else NONE
+    is_added = not any(_base_owned(in_stock, owned.held))
+    if weights and is_added:
+        weights = weights.plus(surcharge)
+    task = make_task(accesses, weights or PerKind(1, 1, 1, 1), held=owned.held, owned=in_stock)
     solved = solve(task)
 
     def balance(holding: Holding) -> Gap:
@@ -94,7 +98,8 @@ def plan_accesses(
         OptionKind.ALL_DEVICE: solved.by_devices.holding,
         OptionKind.MIXED: solved.answer.holding,
     }
-    if weights and _has_old_stock(stock, target):
+    owns_nothing = in_stock == NONE and owned.held is None
+    if weights and surcharge != NONE and not owns_nothing:
         holdings[OptionKind.MIXED] = _improved(task, tuple(holdings.values()), balance)
     options = [Option(kind=kind, gap=balance(row)) for kind, row in holdings.items()]
     if not _is_less(options[2].gap, options[:2]):
@@ -115,16 +120,32 @@ def plan_accesses(
 
 def _weights(accesses: Accesses, target: Target, prices: PriceList) -> PerKind | None:
     """Return minor units per licence; None when one that matters is not known."""
-    base = [_price(kind, target, prices) for kind in (Kind.USER, Kind.DEVICE)]
+    kinds = tuple(Kind) if accesses.hosts else _BASE
+    found = {kind: _price(kind, target, prices) for kind in kinds}
+    if accesses.hosts:
+        beside = [_price(kind, target, prices, beside_rds=True) for kind in _BASE]
+        if None in beside:
+            return None
+    return None if None in found.values() else PerKind.of(lambda kind: found.get(kind) or 0)
+
+
+def _surcharge(accesses: Accesses, target: Target, prices: PriceList) -> PerKind:
+    """Return what the base CAL beneath an RDS CAL costs more, when all prices are known."""
     if not accesses.hosts:
-        return None if None in base else PerKind(*(price or 0 for price in base))
-    beside = [_price(kind, target, prices, beside_rds=True) for kind in (Kind.USER, Kind.DEVICE)]
-    rds = [_price(kind, target, prices) for kind in (Kind.RDS_USER, Kind.RDS_DEVICE)]
-    known = [price for price in (*base, *beside, *rds) if price is not None]
-    if len(known) < len(base) + len(beside) + len(rds):
-        return None
-    user, device, user_beside, device_beside, rds_user, rds_device = known
-    return PerKind(user, device, rds_user + user_beside - user, rds_device + device_beside - device)
+        return NONE
+    more = [
+        (_price(kind, target, prices, beside_rds=True) or 0) - (_price(kind, target, prices) or 0)
+        for kind in _BASE
+    ]
+    return PerKind(rds_user=more[0], rds_device=more[1])
+
+
+def _base_owned(in_stock: PerKind, held: Holders | None) -> tuple[bool, bool]:
+    """Tell whether base CALs by user or by device are owned already, in number or by name."""
+    return (
+        in_stock.user > 0 or (held is not None and bool(held.user.any())),
+        in_stock.device > 0 or (held is not None and bool(held.device.any())),
+    )
 
 
 def _price(
@@ -139,18 +160,8 @@ def _in_stock(kind: Kind, stock: Sequence[OwnedCal], target: Target) -> int:
     return sum(row.quantity for row in stock if row.product in accepted)
 
 
-def _has_old_stock(stock: Sequence[OwnedCal], target: Target) -> bool:
-    """Tell whether owned base CALs reach the servers but not the session hosts: the cut counts them for both."""
-    return bool(target.session_hosts) and any(
-        row.product in accepted_products(kind, target)
-        and row.product not in accepted_products(kind, target, beside_rds=True)
-        for row in stock
-        for kind in (Kind.USER, Kind.DEVICE)
-    )
-
-
 def _improved(task: Task, seeds: Sequence[Holding], balance: Callable[[Holding], Gap]) -> Holding:
-    """Return the best that is found from the seeds when stock too old for the hosts counts for the servers only."""
+    """Return the best that is found from the seeds by real cost: an owned base CAL counts where it really serves."""
 
     def cost(holding: Holding) -> int:
         known = balance(holding).cost
@@ -189,6 +200,4 @@ def _could_save(
     options: Sequence[Option], solved: Solved, task: Task, currency: str
 ) -> Money | None:
     costs = [option.cost.amount_minor for option in options if option.cost is not None]
-    if not costs:
-        return None
     return Money(max(0, min(costs) - least_minor(task, solved.answer.proof)), currency)

@@ -16,12 +16,11 @@ import msgspec
 import numpy as np
 
 from marketplace.licensing.need.accesses import Accesses
+from marketplace.licensing.need.flow import SINK, SOURCE
 from marketplace.licensing.need.holding import Holding, faults
 from marketplace.licensing.need.kinds import PerKind
 from marketplace.licensing.need.network import (
     FIRST,
-    SINK,
-    SOURCE,
     Amounts,
     Holders,
     Network,

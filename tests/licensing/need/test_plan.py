@@ -2,6 +2,7 @@
 
 import random
 import re
+from itertools import product as product_of
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from marketplace.kernel.money import Money
 from marketplace.licensing.environment import OwnedCal
 from marketplace.licensing.need import accesses as bounds
 from marketplace.licensing.need.accesses import NO_HOST, Size, make_accesses
+from marketplace.licensing.need.gap import find_gap, make_need
 from marketplace.licensing.need.index import Index, mark_names
 from marketplace.licensing.need.kinds import Kind, PerKind
 from marketplace.licensing.need.network import Holders
@@ -20,7 +22,7 @@ from marketplace.licensing.need.options import OptionKind
 from marketplace.licensing.need.plan import Owned, Plan, plan_accesses
 from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice
 from marketplace.licensing.need.proof import check_proof
-from marketplace.licensing.need.targets import Target
+from marketplace.licensing.need.targets import Target, checked_target
 from marketplace.licensing.statements import statement_text
 from marketplace.licensing.texts import catalogues
 from tests.licensing.builders import product
@@ -154,6 +156,37 @@ class TestOwned:
         # True least: host by device (2600 + 8000), the others by owned user CALs.
         assert least - plan.could_save_at_most.amount_minor <= 10_600 == least
 
+    @pytest.mark.slow
+    def test_bounds_hold_for_two_base_versions_and_any_stock(self) -> None:
+        chance = random.Random(12)  # noqa: S311 - the same cases in every run
+        missed = 0
+        for _ in range(150):
+            size = Size(3, 3, 2)
+            rows = [
+                (chance.randrange(3), chance.randrange(3), chance.randrange(-1, 2))
+                for _ in range(7)
+            ]
+            stock = [
+                OwnedCal(product=product(key), quantity=chance.randint(1, 2))
+                for key in chance.sample(sorted(AMOUNTS), chance.randint(0, 3))
+            ]
+            held = Holders(
+                user=np.array([chance.random() < 0.2 for _ in range(3)]),
+                device=np.zeros(3, np.bool_),
+                rds_user=np.zeros(3, np.bool_),
+                rds_device=np.array([chance.random() < 0.2 for _ in range(3)]),
+            )
+            plan = plan_accesses(
+                accesses_of(rows, size), REMOTE, PRICES, Owned(stock=stock, held=held)
+            )
+            found = min(cost for cost in costs(plan).values() if cost is not None)
+            least = least_of_all(rows, stock, held)
+            assert plan.could_save_at_most is not None
+            assert found - plan.could_save_at_most.amount_minor <= least <= found
+            missed += found > least
+        # Not promised, but what the search is worth.
+        assert missed <= 3
+
     def test_held_by_name_is_not_bought_again(self) -> None:
         accesses = accesses_of([(0, 0, NO_HOST), (1, 1, NO_HOST)], Size(2, 2))
         none = np.zeros(2, np.bool_)
@@ -161,6 +194,34 @@ class TestOwned:
         plan = plan_accesses(accesses, SERVERS, PRICES, Owned(held=held))
         assert costs(plan) == {"all_user": 2500, "all_device": 2000}
         assert plan.solved.answer.needed == PerKind(user=1, device=1)
+
+
+def least_of_all(rows: Rows, stock: list[OwnedCal], held: Holders) -> int:
+    """Try every mode of both hosts with every set of the three users, each at its real cost."""
+    target = checked_target(REMOTE)
+    have = [set(np.flatnonzero(marks).tolist()) for marks in held.all]
+    found = []
+    for modes in product_of([False, True], repeat=2):
+        rds_users = {u for u, _, h in rows if h >= 0 and not modes[h]}
+        rds_devices = {d for _, d, h in rows if h >= 0 and modes[h]}
+        for chosen in product_of([False, True], repeat=3):
+            users = rds_users | {u for u in range(3) if chosen[u]}
+            devices = rds_devices | {d for u, d, h in rows if h < 0 and u not in users}
+            needs = [
+                make_need(kind, len(who - have[place]), target, beside_rds=beside)
+                for kind, who, place, beside in (
+                    (Kind.USER, users - rds_users, 0, False),
+                    (Kind.USER, rds_users, 0, True),
+                    (Kind.DEVICE, devices - rds_devices, 1, False),
+                    (Kind.DEVICE, rds_devices, 1, True),
+                    (Kind.RDS_USER, rds_users, 2, True),
+                    (Kind.RDS_DEVICE, rds_devices, 3, True),
+                )
+            ]
+            cost = find_gap(needs, stock, PRICES).cost
+            assert cost is not None
+            found.append(cost.amount_minor)
+    return min(found)
 
 
 class TestMakeAccesses:

@@ -10,6 +10,7 @@ import pytest
 
 from marketplace.licensing.need.accesses import NO_HOST, Size
 from marketplace.licensing.need.cover import make_task, solve
+from marketplace.licensing.need.flow import largest_flow
 from marketplace.licensing.need.kinds import PerKind
 from marketplace.licensing.need.network import Holders
 from marketplace.licensing.need.proof import Answer, Proof, Task, check_proof, pack_flow
@@ -124,3 +125,10 @@ class TestCheckProof:
     def test_weights_may_be_lower_for_what_is_owned_in_number(self) -> None:
         _, answer = sound(owned=PerKind(user=3, device=2))
         assert answer.could_save_at_most_minor >= 0
+
+
+class TestLargestFlow:
+    def test_more_than_64_bits_is_refused_and_never_wrong(self) -> None:
+        nodes = np.array([0, 0, 2, 3], dtype=np.int32), np.array([2, 3, 1, 1], dtype=np.int32)
+        with pytest.raises(OverflowError, match="too large"):
+            largest_flow(*nodes, np.full(4, 2**62 + 2**61, dtype=np.int64))
