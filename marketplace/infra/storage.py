@@ -3,11 +3,12 @@
 One class over `obstore` serves a local folder, an S3-compatible bucket and memory.
 """
 
+import asyncio
 import hashlib
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 import obstore
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # exists in the library's type stubs only
     from obstore.store import S3Config
 
 
+_PIECE: Final = 1_000_000
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,8 +42,16 @@ class Storage(Protocol):
         """Store bytes and give their SHA-256 (hex); storing the same bytes twice is one file."""
         ...
 
+    async def put_file(self, file: BinaryIO) -> str:
+        """Store an open file from its beginning without holding it in memory; else as `put`."""
+        ...
+
     async def get(self, sha256: str) -> bytes:
         """Give bytes back; raise `StoredFileMissing` or `StoredFileDamaged`."""
+        ...
+
+    async def delete(self, sha256: str) -> None:
+        """Forget a file; one that is not there is forgotten already."""
         ...
 
 
@@ -71,6 +81,23 @@ class ContentStorage:
             raise StoredFileDamaged(sha256)
         return data
 
+    async def put_file(self, file: BinaryIO) -> str:
+        """Store an open file in pieces; an equal file that is already there is left alone."""
+        sha256 = await asyncio.to_thread(_hash_of, file)
+        try:
+            await obstore.head_async(self._store, _path(sha256))
+        except (NotFoundError, FileNotFoundError):
+            file.seek(0)
+            # Two senders of the same bytes overwrite one file with its equal.
+            await obstore.put_async(self._store, _path(sha256), file)
+        return sha256
+
+    async def delete(self, sha256: str) -> None:
+        """Remove a file; some stores answer an error where there is none."""
+        if _SHA256.fullmatch(sha256):
+            with suppress(NotFoundError, FileNotFoundError):
+                await obstore.delete_async(self._store, _path(sha256))
+
 
 def memory_storage() -> ContentStorage:
     """Make a storage that forgets with the process: for tests."""
@@ -98,6 +125,14 @@ def open_storage(settings: Settings) -> ContentStorage:
             client_options={"allow_http": settings.storage_endpoint.startswith("http://")},
         )
     )
+
+
+def _hash_of(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _path(sha256: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,35 @@ class TestContract:
     @pytest.mark.parametrize("data", [b"", b"\x00", bytes(6_000_000)], ids=["none", "one", "6 MB"])
     async def test_any_size_is_kept(self, stored: ContentStorage, data: bytes) -> None:
         assert await stored.get(await stored.put(data)) == data
+
+    @pytest.mark.parametrize("size", [0, 1, 12_000_000], ids=["none", "one", "12 MB"])
+    async def test_open_file_is_kept_from_its_beginning(
+        self, stored: ContentStorage, size: int
+    ) -> None:
+        data = bytes(size)
+        with io.BytesIO(data) as file:
+            file.seek(size)
+            sha256 = await stored.put_file(file)
+        assert sha256 == await stored.put(data)
+        assert await stored.get(sha256) == data
+
+    async def test_same_file_twice_is_one(self, stored: ContentStorage) -> None:
+        assert {await stored.put_file(io.BytesIO(DATA)) for _ in range(2)} == {HASH}
+        assert await stored.get(HASH) == DATA
+
+    async def test_deleted_file_is_missing_and_may_come_again(self, stored: ContentStorage) -> None:
+        await stored.put(DATA)
+        await stored.delete(HASH)
+        with pytest.raises(StoredFileMissing):
+            await stored.get(HASH)
+        assert await stored.put_file(io.BytesIO(DATA)) == HASH
+        assert await stored.get(HASH) == DATA
+
+    async def test_file_that_is_not_there_is_deleted_already(self, stored: ContentStorage) -> None:
+        await stored.delete(HASH)
+        await stored.delete("../../etc/passwd")
+        with pytest.raises(StoredFileMissing):
+            await stored.get(HASH)
 
     async def test_unknown_hash_is_missing(self, stored: ContentStorage) -> None:
         with pytest.raises(StoredFileMissing):
