@@ -27,6 +27,8 @@ COMPANY_SCOPES: Final[dict[str, str]] = {
     "valuations:write": "Request valuations",
     "needs:read": "See own need calculations and who gets which CAL",
     "needs:write": "Calculate needs and delete them",
+    "imports:read": "See own imports, their lines and files",
+    "imports:write": "Import files, accept and delete them",
 }
 """What an API key can be allowed to do; a key carries any subset."""
 

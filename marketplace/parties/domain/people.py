@@ -43,9 +43,12 @@ _READS: Final = frozenset(
         "certificates:read",
         "valuations:read",
         "needs:read",
+        "imports:read",
     }
 )
-_TRADES: Final = frozenset({"listings:write", "quotes:write", "valuations:write", "needs:write"})
+_TRADES: Final = frozenset(
+    {"listings:write", "quotes:write", "valuations:write", "needs:write", "imports:write"}
+)
 _SIGNS: Final = frozenset({"transfers:sign"})
 
 SCOPES_OF_ROLE: Final[dict[str, frozenset[str]]] = {

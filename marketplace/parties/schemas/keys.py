@@ -26,6 +26,8 @@ ScopeName = Literal[
     "valuations:write",
     "needs:read",
     "needs:write",
+    "imports:read",
+    "imports:write",
 ]
 """The names of `infra.access.COMPANY_SCOPES`, spelled out for the OpenAPI document; a test keeps them equal."""
 Moment = Annotated[
