@@ -38,7 +38,7 @@ from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.positions import EvidenceKind
 from marketplace.listings import service
-from marketplace.listings.domain.files import ACCEPTED, SIZE_MAX
+from marketplace.listings.domain.files import ACCEPTED, SIZE_MAX, STATEMENT_TYPES
 from marketplace.listings.domain.listing import Listing, State
 from marketplace.listings.domain.market import Search
 from marketplace.listings.schemas import (
@@ -70,6 +70,8 @@ FileName = Annotated[
 _PLACE: Final = tuple[Annotated[int, Meta(ge=0, le=10_000_000_000)], UUID]
 _FILE: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
 _FILES: Final = {kind.media_type: OpenAPIMediaType(schema=_FILE) for kind in ACCEPTED}
+# A licence statement comes in as an import and is shown as it came.
+_SHOWN: Final = _FILES | {kind: OpenAPIMediaType(schema=_FILE) for kind in STATEMENT_TYPES}
 
 
 @dataclass
@@ -87,7 +89,7 @@ class GivesFile(Operation):
 
     def __post_init__(self) -> None:
         """Say which types come back."""
-        self.responses = {"200": OpenAPIResponse(description="The file", content=_FILES)}
+        self.responses = {"200": OpenAPIResponse(description="The file", content=_SHOWN)}
 
 
 async def read_file(request: Request[Any, Any, Any]) -> None:

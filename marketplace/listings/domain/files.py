@@ -42,6 +42,11 @@ PDF: Final = FileType("application/pdf", ("pdf",))
 PNG: Final = FileType("image/png", ("png",))
 JPEG: Final = FileType("image/jpeg", ("jpg", "jpeg"))
 ACCEPTED: Final = (PDF, PNG, JPEG)
+STATEMENT_TYPES: Final = (
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "text/csv",
+)
+"""Types of papers that do not come in here: an import checked and stored them before."""
 
 
 def recognise(data: bytes) -> FileType:

@@ -15,7 +15,10 @@ from marketplace.listings.service.market import (
     units_changed,
 )
 from marketplace.listings.service.papers import (
+    StoredFile,
     attach_evidence,
+    attach_stored_file,
+    is_evidence,
     list_evidence,
     load_evidence,
     load_whole_listing,
@@ -42,13 +45,16 @@ from marketplace.listings.service.selling import (
 __all__ = [
     "Changes",
     "Draft",
+    "StoredFile",
     "attach_evidence",
+    "attach_stored_file",
     "change_listing",
     "check_listing",
     "end_listing",
     "expire_due_listings",
     "expire_listing",
     "findings_of",
+    "is_evidence",
     "list_evidence",
     "list_listings",
     "listed_by_others",

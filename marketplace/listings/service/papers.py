@@ -27,6 +27,16 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
 
 
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that is in the storage already, by the hash of its content."""
+
+    kind: EvidenceKind
+    file_name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
 async def attach_evidence(
     work: Work, storage: Storage, listing_id: UUID, upload: Upload
 ) -> tuple[Evidence, bool]:
@@ -59,11 +69,40 @@ async def attach_evidence(
         sha256=sha256,
         uploaded_at=work.now,
     )
-    kept, is_new = await papers.add_evidence(work.connection, paper)
-    if is_new:
-        await selling.touch(work.connection, listing.id, work.now)
-        log.info("evidence.stored", listing_id=str(listing.id), evidence_id=str(kept.id))
-    return kept, is_new
+    return await _keep(work, listing, paper)
+
+
+async def attach_stored_file(
+    work: Work, listing_id: UUID, file: StoredFile
+) -> tuple[Evidence, bool]:
+    """Keep a file that is stored already as a paper of the caller's listing; else as `attach_evidence`.
+
+    Whoever stored it answers for its type.
+
+    Raises:
+        NotFound.
+        Conflict: `listing.evidence_closed`.
+    """
+    listing = await load_listing(work, listing_id, lock=True)
+    domain.require_takes_evidence(listing)
+    paper = Evidence(
+        id=work.new_id(),
+        listing_id=listing.id,
+        company_id=listing.company_id,
+        kind=file.kind,
+        file_name=file.file_name,
+        media_type=file.media_type,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+        uploaded_at=work.now,
+    )
+    return await _keep(work, listing, paper)
+
+
+async def is_evidence(work: Work, sha256: str) -> bool:
+    """Say whether any listing shows a file with this content, so that nobody removes it."""
+    async with work.elevated("files are shared by content"):
+        return await papers.names_file(work.connection, sha256)
 
 
 async def load_whole_listing(
@@ -113,3 +152,11 @@ async def load_evidence(work: Work, listing_id: UUID, evidence_id: UUID) -> Evid
     if found is None:
         raise NotFound("evidence.unknown", "There is no such paper at this listing.")
     return found
+
+
+async def _keep(work: Work, listing: Listing, paper: Evidence) -> tuple[Evidence, bool]:
+    kept, is_new = await papers.add_evidence(work.connection, paper)
+    if is_new:
+        await selling.touch(work.connection, listing.id, work.now)
+        log.info("evidence.stored", listing_id=str(listing.id), evidence_id=str(kept.id))
+    return kept, is_new

@@ -4,7 +4,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, exists, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +31,8 @@ _EVIDENCE_OF: Final = (
 _LOAD_EVIDENCE: Final = select(evidence).where(
     evidence.c.id == bindparam("wanted_id"), evidence.c.listing_id == bindparam("listing")
 )
+
+_NAMES_FILE: Final = select(exists().where(evidence.c.sha256 == bindparam("sha256")))
 
 
 async def add_submission(
@@ -81,6 +83,11 @@ async def find_evidence(
     given = {"wanted_id": evidence_id, "listing": listing_id}
     row = (await connection.execute(_LOAD_EVIDENCE, given)).first()
     return None if row is None else _to_evidence(row)
+
+
+async def names_file(connection: AsyncConnection, sha256: str) -> bool:
+    """Say whether any paper is this file."""
+    return bool(await connection.scalar(_NAMES_FILE, {"sha256": sha256}))
 
 
 def _to_evidence(row: Row[Any]) -> Evidence:
