@@ -61,6 +61,8 @@ SCHEDULE: Final[tuple[Entry, ...]] = (
     Entry(name="listings.revalue", cron="30 1 * * *", actor="listings.revalue"),
     Entry(name="sessions.forget", cron="45 1 * * *", actor="parties.forget_sessions"),
     Entry(name="needs.forget_names", cron="55 1 * * *", actor="needs.forget_names"),
+    Entry(name="imports.give_up", cron="20 * * * *", actor="imports.give_up_unfinished"),
+    Entry(name="imports.forget", cron="0 2 * * *", actor="imports.forget_old", queue="default"),
     Entry(name="replays.prune", cron="40 * * * *", actor="infra.prune_replays"),
     Entry(name="jobs.prune", cron="50 * * * *", actor="infra.prune_jobs"),
 )

@@ -23,6 +23,7 @@ SUBSCRIPTIONS: Final[Mapping[str, tuple[Subscription, ...]]] = {
     "certificate.issued.v1": (Subscription("certificates.render", "heavy"),),
     # A need from an import is read, solved and priced by three jobs; each asks for the next.
     "need.requested.v1": (Subscription("needs.read", "heavy"),),
+    "import.received.v1": (Subscription("imports.read", "heavy"),),
     # Units the register freed by its own clock go back to the catalogue.
     "register.reservations_expired.v1": (Subscription("listings.refresh_units", "light"),),
     "register.units_held.v1": (Subscription("listings.refresh_units", "light"),),
@@ -54,6 +55,9 @@ NO_FOLLOW_UP: Final[Mapping[str, str]] = {
     "transfer.voided.v1": "the register released the units with the order",
     "certificate.rendered.v1": "whoever waits polls the certificate",
     "certificate.revoked.v1": "the public page reads the status itself",
+    "import.checked.v1": "whoever waits polls the import",
+    "import.accepted.v1": "whoever needs its lines reads them when asked",
+    "import.refused.v1": "whoever waits polls the import",
     "valuation.computed.v1": "whoever waits polls the valuation",
     "need.answered.v1": "whoever waits polls the need",
     "need.failed.v1": "whoever waits polls the need, which says why",

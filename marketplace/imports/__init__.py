@@ -1,1 +1,1 @@
-"""Imports: files of customers in, checked lines out."""
+"""Files of many lines, taken in and checked: licence statements, lists, usage reports, accesses."""

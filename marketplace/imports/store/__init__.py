@@ -1,0 +1,1 @@
+"""Rows to imports, lines and files, and back."""
