@@ -122,7 +122,7 @@ class NeedController(Controller):
         listed = await service.load_assignment(work, path_id("ned", need_id))
         return Answer(
             listed,
-            media_type=f"{_CSV}; charset=utf-8",
+            media_type=_CSV,
             headers={
                 "content-disposition": f'attachment; filename="{need_id}.csv"',
                 "cache-control": "no-store",

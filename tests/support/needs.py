@@ -42,3 +42,8 @@ def option_of(answer: dict[str, Any], kind: str) -> dict[str, Any]:
     """Find an option of an answer."""
     found: dict[str, Any] = next(row for row in answer["options"] if row["kind"] == kind)
     return found
+
+
+def chosen_of(answer: dict[str, Any]) -> dict[str, Any]:
+    """Find the option that the follow-ups are for."""
+    return option_of(answer, answer["chosen"])

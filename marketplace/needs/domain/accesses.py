@@ -1,14 +1,15 @@
 """A question from real accesses, ready to be solved, and what becomes of it. Holds names of people."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
 
+from marketplace.imports.domain.accesses import Accesses as ImportedAccesses
 from marketplace.licensing.catalogue import Metric, Product
 from marketplace.licensing.environment import OwnedCal
-from marketplace.licensing.need.accesses import Accesses
+from marketplace.licensing.need.accesses import NO_HOST, Accesses, Places, Size, make_accesses
 from marketplace.licensing.need.holding import Holding
 from marketplace.licensing.need.index import Names, mark_names
 from marketplace.licensing.need.kinds import RDS_FAMILY, Kind
@@ -62,6 +63,31 @@ class _Reach(msgspec.Struct, frozen=True):
     def counts(self, key: str, product: Product) -> bool:
         """Tell whether a licence reaches everything its holder reaches."""
         return product in (self.beside_rds if key in self.remote else self.plain)
+
+
+def number_accesses(imported: ImportedAccesses) -> tuple[Accesses, Names]:
+    """Number the accesses of an import by the order of their names, so that the order of its lines never matters.
+
+    Raises:
+        TooLarge: `need.too_many_accesses`.
+    """
+    users, devices, hosts = imported.users, imported.devices, imported.hosts
+    pairs = imported.pairs
+    accesses = make_accesses(
+        Size(len(users), len(devices), len(hosts)),
+        _places(users)[pairs[:, 0]],
+        _places(devices)[pairs[:, 1]],
+        np.append(_places(hosts), np.int32(NO_HOST))[pairs[:, 2]],
+    )
+    names = Names(
+        users=_in_order(users),
+        devices=_in_order(devices),
+        hosts=_in_order(hosts),
+        rows=len(pairs),
+        without_user=0,
+        without_device=0,
+    )
+    return accesses, names
 
 
 def make_problem(accesses: Accesses, names: Names, holdings: Holdings, target: Target) -> Problem:
@@ -236,6 +262,19 @@ def _amounts(amounts: Mapping[Product, int]) -> tuple[OwnedCal, ...]:
         OwnedCal(product=product, quantity=quantity)
         for product, quantity in sorted(amounts.items())
     )
+
+
+def _in_order(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=name_key))
+
+
+def _places(names: Sequence[str]) -> Places:
+    """Give the place of each name in the order of all."""
+    places = np.empty(len(names), np.int32)
+    places[sorted(range(len(names)), key=lambda number: name_key(names[number]))] = np.arange(
+        len(names), dtype=np.int32
+    )
+    return places
 
 
 def _licences(option: Option) -> int:

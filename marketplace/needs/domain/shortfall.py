@@ -1,5 +1,6 @@
 """From licences that are missing to a ready quote request, priced as a quote made now would price it."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from uuid import UUID
@@ -29,10 +30,12 @@ class Filled(msgspec.Struct, frozen=True):
     missing: tuple[Missing, ...] = ()
 
 
-def products_to_look_at(shortfall: Sequence[Amount]) -> tuple[Product, ...]:
-    """Give what may answer the missing products: themselves, and newer ones in their place."""
-    found = (one.product for row in shortfall for one in _answers(QuoteWishLine(row.product, 1)))
-    return tuple(dict.fromkeys(found))
+def answers_to(shortfall: Sequence[Amount]) -> tuple[tuple[Product, ...], ...]:
+    """Give what may answer each missing product: itself, and newer ones in its place. A quote looks at the same."""
+    sets = (
+        tuple(one.product for one in _answers(QuoteWishLine(row.product, 1))) for row in shortfall
+    )
+    return tuple(dict.fromkeys(sets))
 
 
 def fill_shortfall(
@@ -46,7 +49,10 @@ def fill_shortfall(
         wish, short = _fill(lines[start : start + LINES_MAX], offers, shopper, currency)
         missing += short
         quotes += [wish] if wish else []
-    return Filled(tuple(quotes), tuple(missing))
+    amounts: Counter[Product] = Counter()
+    for row in missing:
+        amounts[row.product] += row.quantity
+    return Filled(tuple(quotes), tuple(Missing(*row) for row in sorted(amounts.items())))
 
 
 def _lines(row: Amount) -> Iterator[QuoteWishLine]:

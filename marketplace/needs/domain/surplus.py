@@ -23,6 +23,8 @@ from marketplace.needs.domain.market import Market
 OFFER_DAYS: Final = 90
 PROGRAMME_UNKNOWN: Final = "unknown"
 """Stands where the programme is not told: no programme has this name, so a finding asks for it."""
+LISTINGS_MAX: Final = 50
+"""Ready listings of one answer, the largest lines of each product first."""
 SOLD_FAMILIES: Final = frozenset({BASE_FAMILY, RDS_FAMILY})
 """A suite also serves other servers than those asked about, so nobody can say here that it is left over."""
 _OPEN: Final = frozenset({Outcome.HOLD, Outcome.BLOCK})
@@ -77,7 +79,8 @@ def offer_surplus(
             said.append(_note("no_selling_price", row))
             continue
         lines = [line for line in owned if line.position.product == row.product]
-        made, blocked = _split(row, lines, price, market.on)
+        most = LISTINGS_MAX - len(listings)
+        made, blocked = _split(row, sorted(lines, key=_largest)[:most], price, market.on)
         listings += made
         said += blocked
     return Offering(tuple(listings), tuple(said))
@@ -88,7 +91,7 @@ def _split(
 ) -> tuple[list[ListingWish], list[Statement]]:
     """Take the surplus out of as few lines as possible; a line with a block is passed over and named."""
     left, made, said = row.quantity, [], []
-    for line in sorted(lines, key=_largest):
+    for line in lines:
         if not left:
             break
         position = _offered(line, left)

@@ -254,7 +254,7 @@ class AccessesOut(msgspec.Struct, frozen=True, kw_only=True):
     devices: int
     hosts: int
     accesses: Annotated[int, Meta(description="Different ones")]
-    rows: Annotated[int, Meta(description="Rows given")]
+    rows: Annotated[int, Meta(description="Rows given; of an import: different accesses")]
     without_user: Annotated[int, Meta(description="Rows left out: no user")]
     without_device: Annotated[int, Meta(description="Rows left out: no device")]
     hosts_per_user: int

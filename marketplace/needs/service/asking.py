@@ -52,7 +52,7 @@ async def ask(work: Work, question: Question, currency: str) -> Need:
     Raises:
         Malformed: what is asked makes no sense, see `checked_target`, `answer_counts`, `plan_accesses`, `check_held`,
             `check_own_prices`.
-        Conflict: `need.import_not_usable`, when an import named is unknown, not accepted or of another kind.
+        Conflict: an import named cannot be used, see `check_imports`.
     """
     asked = question.asked
     checked_target(asked.target)

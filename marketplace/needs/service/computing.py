@@ -11,6 +11,8 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from marketplace.imports import service as imports
+from marketplace.imports.domain.accesses import AccessFileDamaged, read_accesses
 from marketplace.infra.storage import Storage, StoredFileDamaged, StoredFileMissing
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import DomainError
@@ -20,9 +22,9 @@ from marketplace.licensing.need.targets import Target
 from marketplace.needs import store
 from marketplace.needs.domain import need as decisions
 from marketplace.needs.domain.accesses import (
-    Problem,
     Solution,
     make_problem,
+    number_accesses,
     pack_problem,
     solve_problem,
     unpack_problem,
@@ -34,7 +36,7 @@ from marketplace.needs.domain.need import Failure, Need, Step
 from marketplace.needs.domain.request import Prefer
 from marketplace.needs.service.concluding import Scene, conclude
 from marketplace.needs.service.market import shopper_of
-from marketplace.needs.service.owning import accesses_hash, holdings_of, read_file
+from marketplace.needs.service.owning import check_imports, holdings_of
 
 log = structlog.get_logger()
 
@@ -79,8 +81,9 @@ async def load_reading(work: Work, need_id: UUID) -> Reading | None:
     if need is None:
         return None
     try:
-        sha256 = await accesses_hash(work, need.asked)
+        await check_imports(work, need.asked)
         holdings = await _holdings(work, need)
+        sha256 = await _accesses_hash(work, need)
     except DomainError as refusal:
         failure = Failure(refusal.code, refusal.detail)
         return Reading(need_id=need.id, target=need.asked.target, failure=failure)
@@ -96,7 +99,7 @@ async def read(storage: Storage, task: Reading) -> Read | Failure:
         problem = await asyncio.to_thread(_read, data, task)
     except DomainError as refusal:
         return Failure(refusal.code, refusal.detail)
-    except (StoredFileMissing, StoredFileDamaged):
+    except (StoredFileMissing, StoredFileDamaged, AccessFileDamaged):
         return Failure(
             "need.accesses_lost", "The file of the accesses is not there any more; import it again."
         )
@@ -193,6 +196,12 @@ async def _holdings(work: Work, need: Need) -> Holdings:
     return await holdings_of(work, need.asked, () if packed is None else unpack_held(packed))
 
 
+async def _accesses_hash(work: Work, need: Need) -> str:
+    if need.asked.accesses_import_id is None:
+        raise AssertionError("a need that waits for jobs names an import")
+    return (await imports.access_file(work, need.asked.accesses_import_id)).sha256
+
+
 async def _fail(work: Work, need: Need, failure: Failure) -> None:
     await store.delete_files(work.connection, need.id, FileKind.ASSIGNMENT)
     await _end(work, *decisions.fail(need, failure, work.now))
@@ -207,7 +216,8 @@ async def _end(work: Work, need: Need, event: Event) -> None:
 
 
 def _read(data: bytes, task: Reading) -> Read:
-    problem: Problem = make_problem(*read_file(data), task.holdings, task.target)
+    accesses, names = number_accesses(read_accesses(data))
+    problem = make_problem(accesses, names, task.holdings, task.target)
     return Read(pack_problem(problem), problem.size)
 
 

@@ -12,9 +12,10 @@ from marketplace.licensing.statements import Statement, state
 from marketplace.needs.domain.answer import Answer, Draft, FollowUps
 from marketplace.needs.domain.holding import Holdings
 from marketplace.needs.domain.market import Market, Shopper
-from marketplace.needs.domain.shortfall import fill_shortfall, products_to_look_at
+from marketplace.needs.domain.shortfall import answers_to, fill_shortfall
 from marketplace.needs.domain.surplus import left_over, offer_surplus
 from marketplace.needs.service.market import find_offers
+from marketplace.quotes.domain.allocation import OFFERS_MAX
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +47,12 @@ async def _follow_up(
     work: Work, chosen: Option, spare: Sequence[OwnedCal], scene: Scene
 ) -> FollowUps:
     shortfall = chosen.gap.shortfall
-    offers = []
-    if shortfall:
-        offers = await find_offers(work, products_to_look_at(shortfall), scene.shopper)
-    filled = fill_shortfall(shortfall, offers, scene.shopper, scene.market.currency)
+    offers = {
+        offer.listing_id: offer
+        for products in answers_to(shortfall)
+        for offer in await find_offers(work, products, scene.shopper, OFFERS_MAX)
+    }
+    filled = fill_shortfall(shortfall, tuple(offers.values()), scene.shopper, scene.market.currency)
     surplus = left_over(chosen.gap.surplus, spare)
     offering = offer_surplus(surplus, scene.holdings.positions, scene.market)
     return FollowUps(

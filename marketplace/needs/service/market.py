@@ -1,4 +1,4 @@
-"""Reading today's market for one company, in one statement where it can be."""
+"""Reading today's market for one company."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -26,17 +26,11 @@ async def shopper_of(work: Work, company_id: UUID, *, restricted_segments: bool)
     )
 
 
-async def find_offers(work: Work, products: Sequence[Product], shopper: Shopper) -> list[Offer]:
-    """Give what is on sale of these products to this company, the cheapest first."""
-    found = await listings.offers_for(work, Wanted(products=tuple(products), offers_max=OFFERS_MAX))
-    if len(found) >= OFFERS_MAX and len(products) > 1:
-        found = [
-            offer
-            for product in products
-            for offer in await listings.offers_for(
-                work, Wanted(products=(product,), offers_max=OFFERS_MAX)
-            )
-        ]
+async def find_offers(
+    work: Work, products: Sequence[Product], shopper: Shopper, most: int
+) -> list[Offer]:
+    """Give what is on sale of these products to this company: the cheapest `most`, less what it may not take."""
+    found = await listings.offers_for(work, Wanted(products=tuple(products), offers_max=most))
     return [offer for offer in found if shopper.may_take(offer)]
 
 
@@ -52,10 +46,21 @@ async def see_market(
     values = {product: valuations.value_product(product, today) for product in products}
     seen = Seen(
         products=products,
-        offers=await find_offers(work, products, shopper),
+        offers=await _all_offers(work, products, shopper),
         values={
             product: value for product, value in values.items() if isinstance(value, ValueRange)
         },
         own=own,
     )
     return Market.see(seen, currency, today)
+
+
+async def _all_offers(work: Work, products: Sequence[Product], shopper: Shopper) -> list[Offer]:
+    found = await listings.offers_for(work, Wanted(products=tuple(products), offers_max=OFFERS_MAX))
+    if len(found) < OFFERS_MAX:
+        return [offer for offer in found if shopper.may_take(offer)]
+    return [
+        offer
+        for product in products
+        for offer in await find_offers(work, [product], shopper, OFFERS_MAX)
+    ]
