@@ -10,6 +10,7 @@ from litestar.middleware import DefineMiddleware
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from marketplace.certificates.api import CertificateController
+from marketplace.imports.api import CONTROLLERS as IMPORTS
 from marketplace.infra.http.answers import Answer, on_replay
 from marketplace.infra.http.bodies import EdgeRequest
 from marketplace.infra.http.contract import openapi_config
@@ -25,6 +26,7 @@ from marketplace.infra.storage import Storage
 from marketplace.infra.work import Doorbell, Subscription, WorkSource
 from marketplace.kernel.clock import Clock, Ids
 from marketplace.listings.api import CONTROLLERS as LISTINGS
+from marketplace.needs.api import CONTROLLERS as NEEDS
 from marketplace.orders.api import OrderController
 from marketplace.parties import service as parties
 from marketplace.parties.api import CONTROLLERS as PARTIES
@@ -50,6 +52,8 @@ CONTROLLERS: Final[tuple[Any, ...]] = (
     TransferController,
     CertificateController,
     *RULEBOOK,
+    *IMPORTS,
+    *NEEDS,
     JobController,
     PortalController,
     static_files,

@@ -27,6 +27,8 @@ TAGS: Final = (
     ("transfers", "The licences move"),
     ("certificates", "The proof"),
     ("valuations", "What licences are worth"),
+    ("imports", "Files of customers in, checked lines out"),
+    ("needs", "How many licences of which kind, at the least cost, and what to do next"),
     ("rulebook", "The rules, and what they say about an environment or a lot"),
     ("operations", "Health, jobs and rules for the operator"),
 )
