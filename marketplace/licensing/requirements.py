@@ -113,7 +113,7 @@ def free_reason(group: ServerGroup) -> Statement | None:
 
 def reach(product: Product, requirement: Requirement, *, with_sa: bool = False) -> Reach | None:
     """Say whether a licence answers a requirement; None when its family is of another kind."""
-    if product.family not in _answering(requirement.family):
+    if product.family not in answering(requirement.family):
         return None
     return _reach(
         product, requirement.server, requirement.metric, requirement.assurance, with_sa=with_sa
@@ -121,7 +121,7 @@ def reach(product: Product, requirement: Requirement, *, with_sa: bool = False) 
 
 
 @cache
-def _answering(family: str) -> frozenset[str]:
+def answering(family: str) -> frozenset[str]:
     """Return the families that answer for a kind of CAL: suites stand in for the Windows Server CAL (R16)."""
     catalogue = load_catalogue()
     row = catalogue.families[family]

@@ -159,15 +159,13 @@ def _rule_of(family: str) -> str:
 
 def _externals_have_cals(stock: Stock, row: Requirement, required: Sequence[Requirement]) -> bool:
     """Tell whether the people from outside are licensed by User CALs instead of connectors (R10)."""
-    families = {connector: family for family, connector in CONNECTORS.items()}
-    plain = families.get(row.family)
-    for other in required:
-        if other.target == row.target and other.family == plain:
-            devices = stock.short(other, Metric.DEVICE) if Metric.DEVICE in other.metrics else None
-            staff = 0 if devices == 0 else other.users
-            if staff is not None:
-                return stock.supply(other, Metric.USER) >= staff + row.externals
-    return False
+    if not row.externals or row.servers is None:
+        return False
+    beside = (other for other in required if other.target == row.target)
+    plain = next(other for other in beside if CONNECTORS.get(other.family) == row.family)
+    has_devices = Metric.DEVICE in plain.metrics and stock.short(plain, Metric.DEVICE) == 0
+    staff = 0 if has_devices else plain.users
+    return staff is not None and stock.supply(plain, Metric.USER) >= staff + row.externals
 
 
 def _answered(product: Product, rows: Iterable[Requirement]) -> Iterator[Answered]:

@@ -7,7 +7,7 @@ import msgspec
 from marketplace.licensing.catalogue import Metric, Product
 from marketplace.licensing.environment import Environment
 from marketplace.licensing.environment_coverage import equivalent_users
-from marketplace.licensing.requirements import Requirement, reach
+from marketplace.licensing.requirements import Requirement, answering, reach
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -31,8 +31,9 @@ class Stock(msgspec.Struct, frozen=True):
     def supply(self, row: Requirement, metric: Metric, *, certain: bool = False) -> int:
         """Count the licences of a metric that answer a requirement; `certain`: only where a source says so."""
         found = equivalent_users(self.environment, row) if metric is Metric.USER else 0
+        families = answering(row.family)
         for held in self.holdings:
-            if held.product.metric is metric:
+            if held.product.metric is metric and held.product.family in families:
                 answer = reach(held.product, row, with_sa=held.with_sa)
                 if answer is not None and (answer.usable if certain else answer.covered):
                     found += held.quantity

@@ -101,7 +101,7 @@ class TestAskCoverage:
         [
             {},
             {"servers": []},
-            {"servers": [{"line": "ws", "version": "2019"}] * 51},
+            {"servers": [{"line": "ws", "version": "2019"}] * 31},
             {"servers": [{"line": "ws"}]},
             {"servers": [{"line": "ws", "version": "2019", "count": 0}]},
             {"servers": [{"line": "ws", "version": "2019"}], "people": {"users": -1}},

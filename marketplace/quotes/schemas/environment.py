@@ -18,7 +18,9 @@ from marketplace.licensing.environment import (
 )
 from marketplace.valuations.schemas import ProductKey
 
-GROUPS_MAX: Final = 50
+SERVERS_MAX: Final = 30
+HOSTS_MAX: Final = 10
+OWNED_MAX: Final = 50
 HEADS_MAX: Final = 1_000_000
 
 ServerVersion = Annotated[
@@ -130,24 +132,24 @@ class EnvironmentBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     servers: Annotated[
         tuple[ServerGroupBody, ...],
         Meta(
-            max_length=GROUPS_MAX,
+            max_length=SERVERS_MAX,
             examples=[[{"line": "ws", "version": "2019", "count": 2}]],
         ),
     ] = ()
     session_hosts: Annotated[
         tuple[SessionHostsBody, ...],
-        Meta(max_length=GROUPS_MAX, examples=[[{"version": "2019", "mode": "user"}]]),
+        Meta(max_length=HOSTS_MAX, examples=[[{"version": "2019", "mode": "user"}]]),
     ] = ()
     licence_servers: Annotated[
         tuple[LicenceServersBody, ...],
-        Meta(max_length=GROUPS_MAX, examples=[[{"version": "2022"}]]),
+        Meta(max_length=HOSTS_MAX, examples=[[{"version": "2022"}]]),
     ] = ()
     people: Annotated[
         PeopleBody, Meta(examples=[{"users": 60, "devices": 80, "remote_users": 20}])
     ] = PeopleBody()
     owned: Annotated[
         tuple[OwnedCalBody, ...],
-        Meta(max_length=GROUPS_MAX, examples=[[{"product": "ws_cal-2016-user", "quantity": 40}]]),
+        Meta(max_length=OWNED_MAX, examples=[[{"product": "ws_cal-2016-user", "quantity": 40}]]),
     ] = ()
     subscriptions: Annotated[
         tuple[OwnedSubscriptionBody, ...],
