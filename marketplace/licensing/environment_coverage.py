@@ -236,12 +236,18 @@ def _notes(environment: Environment, required: tuple[Requirement, ...]) -> Itera
         yield state("R06", "coverage.note_either_side")
     if len({row.target for row in plain}) > 1:
         yield state("R05", "coverage.note_all_servers")
+    if any(row.family == base_family_of(WINDOWS).id for row in plain):
+        yield state("R16", "coverage.note_suites_do")
     if people.shared_accounts:
         yield state("R09", "coverage.note_multiplexing")
     if people.anonymous_web:
         yield state("R08", "coverage.note_anonymous")
     if people.external_users:
         yield state("R10", "coverage.note_contractors")
+    yield from _notes_about_owned(environment)
+
+
+def _notes_about_owned(environment: Environment) -> Iterator[Statement]:
     families = load_catalogue().families
     if any(families[row.product.family].kind is FamilyKind.SUITE for row in environment.owned):
         yield state("R15", "coverage.note_suite")

@@ -384,6 +384,10 @@ class TestOwned:
         (question,) = cover(server(), owned=owned).questions
         assert (question.rule, question.message_key) == ("C06", "coverage.ask_assurance")
 
+    def test_suites_count_for_windows_only(self) -> None:
+        assert "R16" in [row.rule for row in cover(server()).notes]
+        assert "R16" not in [row.rule for row in cover(sql()).notes]
+
     def test_suite_is_explained(self) -> None:
         owned = (OwnedCal(product=product("core_cal-2016-user"), quantity=5),)
         assert "note_suite" in keys(cover(server(), owned=owned).notes)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
@@ -454,6 +454,7 @@ def short(found: Fit) -> dict[str, int]:
 
 
 class TestProperties:
+    @settings(deadline=None)
     @given(environment=environments(), offered=lines(), more=owned_cals())
     def test_more_owned_licences_never_make_more_missing(
         self, environment: Environment, offered: list[Offered], more: OwnedCal
@@ -462,6 +463,7 @@ class TestProperties:
         before, after = short(check_fit(environment, offered)), short(check_fit(richer, offered))
         assert all(count <= before.get(family, 0) for family, count in after.items())
 
+    @settings(deadline=None)
     @given(environment=environments(), offered=lines())
     def test_what_is_missing_closes_the_gap_when_it_is_bought(
         self, environment: Environment, offered: list[Offered]
@@ -473,6 +475,7 @@ class TestProperties:
         after = check_fit(environment, [*offered, *bought])
         assert all(row.product is None for row in after.missing)
 
+    @settings(deadline=None)
     @given(environment=environments(), offered=lines(), data=st.data())
     def test_order_of_the_description_says_nothing(
         self, environment: Environment, offered: list[Offered], data: st.DataObject
@@ -491,6 +494,7 @@ class TestProperties:
         ]
         assert (first.conflicts, first.questions) == (second.conflicts, second.questions)
 
+    @settings(deadline=None)
     @given(environment=environments(), line=st.builds(Offered, products(), st.integers(1, 12)))
     def test_newer_licence_never_covers_less(self, environment: Environment, line: Offered) -> None:
         family = CATALOGUE.family_of(line.product)
@@ -502,6 +506,7 @@ class TestProperties:
             for old, new in zip(before.reaches, after.reaches, strict=True):
                 assert old.covered <= new.covered
 
+    @settings(deadline=None)
     @given(environment=environments(), offered=lines())
     def test_surplus_is_part_of_the_line(
         self, environment: Environment, offered: list[Offered]
@@ -513,6 +518,7 @@ class TestProperties:
                 not any(row.covered for row in fitted.reaches) or fitted.surplus == line.quantity
             )
 
+    @settings(deadline=None)
     @given(environment=environments(), offered=lines())
     def test_what_fits_is_confirmed_and_whole(
         self, environment: Environment, offered: list[Offered]
@@ -527,6 +533,7 @@ class TestProperties:
                 if row.covered
             )
 
+    @settings(deadline=None)
     @given(environment=environments(), line=st.builds(Offered, products(), st.integers(1, 12)))
     def test_connectors_never_count_for_own_staff(
         self, environment: Environment, line: Offered
