@@ -13,6 +13,9 @@ import msgspec
 WAIT_SECONDS_MAX: Final = 60.0
 _POLL_SECONDS: Final = 0.2
 
+Say = Callable[[str], None]
+"""How the story is told."""
+
 
 class Refused(Exception):
     """The API refused; the message carries its problem document."""

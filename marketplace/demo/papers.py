@@ -20,6 +20,10 @@ _PAGE: Final = Environment(autoescape=True).from_string(
 )
 
 
+USER_CAL: Final = "WinSvrCAL 2019 SNGL OLP NL UsrCAL, R18-05768"
+DEVICE_CAL: Final = "WinSvrCAL 2019 SNGL OLP NL DvcCAL, R18-05767"
+
+
 class EvidenceFile(msgspec.Struct, frozen=True):
     """A file to upload."""
 
@@ -28,9 +32,11 @@ class EvidenceFile(msgspec.Struct, frozen=True):
     pdf: bytes
 
 
-def evidence_files(seller: str, agreement: str, quantity: int) -> tuple[EvidenceFile, ...]:
-    """Make the papers that prove one Open License position."""
-    position = ("Position", f"{quantity} x WinSvrCAL 2019 SNGL OLP NL UsrCAL, R18-05768")
+def evidence_files(
+    seller: str, agreement: str, quantity: int, item: str = USER_CAL
+) -> tuple[EvidenceFile, ...]:
+    """Make the papers that prove one Open License position; `item` as price lists write it."""
+    position = ("Position", f"{quantity} x {item}")
     licence = (("Customer", seller), ("Authorisation number", agreement), position)
     return (
         _file("agreement", "Open License confirmation", "Licensing programme, Dublin", licence),

@@ -2,25 +2,21 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from marketplace.demo.client import Caller, wait_for
-from marketplace.demo.papers import evidence_files
+from marketplace.demo.advice import play_advice
+from marketplace.demo.client import Caller, Say, wait_for
+from marketplace.demo.papers import DEVICE_CAL, USER_CAL, evidence_files
 from marketplace.infra.settings import Settings
 from marketplace.parties.domain import Address, CompanyFacts, NewMember
 from marketplace.staffing import Hiring, hire
 
 OUTPUT: Final = Path("demo-output")
-ACQUIRED: Final = 500
-OFFERED: Final = 300
-BOUGHT: Final = 120
-PRICE_MINOR: Final = 1290
-_AGREEMENT: Final = "61882745"
 _STAFF_ROLES: Final = frozenset({"reviewer", "finance", "admin"})
 _HTTP_ACCEPTED: Final = 202
 
@@ -32,7 +28,41 @@ OPERATOR: Final = CompanyFacts(
     address=Address(lines=("Hohe Pforte 9",), postcode="50676", city="Köln"),
 )
 
-Say = Callable[[str], None]
+
+class Lot(msgspec.Struct, frozen=True, kw_only=True):
+    """What the seller offers, and what its papers say."""
+
+    metric: str
+    part_number: str
+    item: str
+    agreement: str
+    licence_number: str
+    acquired: int
+    offered: int
+    price_minor: int
+
+
+USER_CALS: Final = Lot(
+    metric="user",
+    part_number="R18-05768",
+    item=USER_CAL,
+    agreement="61882745",
+    licence_number="44120983",
+    acquired=500,
+    offered=300,
+    price_minor=1290,
+)
+DEVICE_CALS: Final = Lot(
+    metric="device",
+    part_number="R18-05767",
+    item=DEVICE_CAL,
+    agreement="61882746",
+    licence_number="44120984",
+    acquired=100,
+    offered=100,
+    price_minor=990,
+)
+BOUGHT: Final = 120
 
 
 class Cast(msgspec.Struct, frozen=True):
@@ -50,13 +80,13 @@ def play(settings: Settings, address: str, say: Say) -> None:
     """Play one trade against a running installation and leave its papers in `demo-output/`."""
     OUTPUT.mkdir(exist_ok=True)
     cast = _assemble(settings, address, say)
-    listing_id = _list(cast, say)
-    _review(cast, listing_id, say)
+    _review(cast, [_list(cast, lot, say) for lot in (USER_CALS, DEVICE_CALS)], say)
     order = _buy(cast, say)
     transfer = _declare(cast, order, say)
     certificate = _certify(cast, transfer, say)
     _show_title(cast, transfer, say)
     _value(cast, say)
+    play_advice(cast.buyer, OUTPUT, say)
     say("")
     say(f"Certificate     {OUTPUT / certificate['number']}-en.pdf")
     say(f"Number          {certificate['number']}")
@@ -99,20 +129,20 @@ def _register(
     return anyone.with_token(key["secret"]), company_id
 
 
-def _list(cast: Cast, say: Say) -> str:
-    price = _asking_price(cast.seller)
+def _list(cast: Cast, lot: Lot, say: Say) -> str:
+    price = _asking_price(cast.seller, lot)
     listing = cast.seller.post(
         "/v1/listings",
         {
             "position": {
-                "product": "ws_cal-2019-user",
+                "product": f"ws_cal-2019-{lot.metric}",
                 "programme": "open_license",
-                "agreement_number": _AGREEMENT,
-                "identifiers": {"licence_number": "44120983"},
-                "part_number": "R18-05768",
-                "acquired": ACQUIRED,
-                "retained": ACQUIRED - OFFERED,
-                "offered": OFFERED,
+                "agreement_number": lot.agreement,
+                "identifiers": {"licence_number": lot.licence_number},
+                "part_number": lot.part_number,
+                "acquired": lot.acquired,
+                "retained": lot.acquired - lot.offered,
+                "offered": lot.offered,
                 "country": "DE",
                 "first_sold_on": "2019-03-14",
                 "first_seller": "authorised_partner",
@@ -120,7 +150,7 @@ def _list(cast: Cast, say: Say) -> str:
                 "term": "perpetual",
                 "paid_in_full": True,
                 "purchased_version": "2019",
-                "purchased_metric": "user",
+                "purchased_metric": lot.metric,
                 "sa_status": "never",
                 "seller_role": "agreement_holder",
                 "terms_edition": "2019-03",
@@ -133,8 +163,8 @@ def _list(cast: Cast, say: Say) -> str:
         },
     )
     listing_id: str = listing["id"]
-    for file in evidence_files(cast.seller_name, _AGREEMENT, ACQUIRED):
-        (OUTPUT / f"evidence-{file.file_name}").write_bytes(file.pdf)
+    for file in evidence_files(cast.seller_name, lot.agreement, lot.acquired, lot.item):
+        (OUTPUT / f"evidence-{lot.metric}-{file.file_name}").write_bytes(file.pdf)
         cast.seller.upload(
             f"/v1/listings/{listing_id}/evidence?kind={file.kind}&file_name={file.file_name}",
             file.pdf,
@@ -143,7 +173,7 @@ def _list(cast: Cast, say: Say) -> str:
     cast.seller.post(f"/v1/listings/{listing_id}/submission")
     detail = cast.seller.get(f"/v1/listings/{listing_id}")
     say(
-        f"2  {cast.seller_name} lists {OFFERED} Windows Server 2019 User CALs at {price / 100:.2f} EUR, with 4 papers"
+        f"2  {cast.seller_name} lists {lot.offered} {detail['product_name']}s at {price / 100:.2f} EUR, with 4 papers"
     )
     for finding in detail["findings"]:
         if finding["outcome"] != "pass":
@@ -151,21 +181,24 @@ def _list(cast: Cast, say: Say) -> str:
     return listing_id
 
 
-def _asking_price(seller: Caller) -> int:
+def _asking_price(seller: Caller, lot: Lot) -> int:
     """Undercut what earlier runs left on the market, so that this run's lot is the one that sells."""
-    found = seller.get("/v1/catalogue?family=ws_cal&version=2019&metric=user&limit=1")["items"]
-    return min([PRICE_MINOR, *(int(item["unit_price"]["amount_minor"]) - 1 for item in found)])
+    path = f"/v1/catalogue?family=ws_cal&version=2019&metric={lot.metric}&limit=1"
+    found = seller.get(path)["items"]
+    return min([lot.price_minor, *(int(item["unit_price"]["amount_minor"]) - 1 for item in found)])
 
 
-def _review(cast: Cast, listing_id: str, say: Say) -> None:
+def _review(cast: Cast, listing_ids: Sequence[str], say: Say) -> None:
     queue = cast.staff.get("/v1/reviews?state=open&limit=100")["items"]
-    review = next(item["review"] for item in queue if item["listing"]["id"] == listing_id)
-    case = cast.staff.get(f"/v1/reviews/{review['id']}")
-    decisions = [
-        {"code": code, "note": "originals seen by the reviewer"} for code in case["to_decide"]
-    ]
-    cast.staff.post(f"/v1/reviews/{review['id']}/approval", {"decisions": decisions})
-    say("3  the reviewer approves the evidence; the lot is opened in the title register")
+    for item in queue:
+        if item["listing"]["id"] in listing_ids:
+            path = f"/v1/reviews/{item['review']['id']}"
+            decisions = [
+                {"code": code, "note": "originals seen by the reviewer"}
+                for code in cast.staff.get(path)["to_decide"]
+            ]
+            cast.staff.post(f"{path}/approval", {"decisions": decisions})
+    say("3  the reviewer approves the evidence; the lots are opened in the title register")
 
 
 def _buy(cast: Cast, say: Say) -> Any:
@@ -271,7 +304,9 @@ def _show_title(cast: Cast, transfer: Any, say: Say) -> None:
 
 
 def _value(cast: Cast, say: Say) -> None:
-    asked = cast.seller.post("/v1/valuations", {"product": "ws_cal-2019-user", "quantity": OFFERED})
+    asked = cast.seller.post(
+        "/v1/valuations", {"product": "ws_cal-2019-user", "quantity": USER_CALS.offered}
+    )
 
     def computed() -> Any:
         found = cast.seller.get(f"/v1/valuations/{asked['id']}")
