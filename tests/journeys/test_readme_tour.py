@@ -16,7 +16,7 @@ BLOCK: Final = re.compile(r"^```bash tour\n(.*?)^```$", re.MULTILINE | re.DOTALL
 class TestTour:
     @pytest.mark.slow
     @pytest.mark.timeout(240)
-    def test_every_block_runs_and_ends_with_the_certificate(self) -> None:
+    def test_every_block_runs_and_gives_the_certificate_and_the_answers(self) -> None:
         blocks = BLOCK.findall((CHECKOUT / "README.md").read_text("utf-8"))
         with installation.reachable_folder() as folder:
             running = installation.start(folder)
@@ -26,7 +26,14 @@ class TestTour:
             finally:
                 running.stop()
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        assert done.stdout.strip().splitlines()[-1].startswith("http")
+        said = done.stdout.strip().splitlines()
+        assert any("/verify/" in line for line in said)
+        assert said[-3:] == [
+            "Ein Lizenzserver unter Windows Server 2019 kann RDS 2022 User CAL nicht verwalten; "
+            "er muss die Version der CAL oder eine neuere haben.",
+            "This may be 2 products. Say family, version, and user or device.",
+            "all_device",
+        ]
         paper = CHECKOUT / "certificate.pdf"
         assert paper.read_bytes().startswith(b"%PDF-")
         paper.unlink()
