@@ -29,8 +29,10 @@ class TestTour:
         said = done.stdout.strip().splitlines()
         assert any("/verify/" in line for line in said)
         assert said[-3:] == [
-            "Ein Lizenzserver unter Windows Server 2019 kann RDS 2022 User CAL nicht verwalten; "
-            "er muss die Version der CAL oder eine neuere haben.",
+            (
+                "Ein Lizenzserver unter Windows Server 2019 kann RDS 2022 User CAL nicht verwalten; "
+                "er muss die Version der CAL oder eine neuere haben."
+            ),
             "This may be 2 products. Say family, version, and user or device.",
             "all_device",
         ]
