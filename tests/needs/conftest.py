@@ -4,8 +4,9 @@ import pytest
 from litestar import Litestar
 
 from marketplace.app import CONTROLLERS, Ports, create_app
+from marketplace.imports.api import CONTROLLERS as IMPORTS
 from marketplace.infra.settings import Settings
-from marketplace.needs.api import NeedController
+from marketplace.needs.api import CONTROLLERS as NEEDS
 from tests.conftest import OpenWork
 from tests.support.listings import Person
 from tests.support.quotes import open_trader, publish
@@ -17,7 +18,8 @@ DEVICE_PRICE = 1500
 @pytest.fixture
 def app(settings: Settings, ports: Ports) -> Litestar:
     """Give the application, whether or not it is wired with these routes already."""
-    return create_app(settings, ports, tuple(dict.fromkeys((*CONTROLLERS, NeedController))))
+    controllers = dict.fromkeys((*CONTROLLERS, *IMPORTS, *NEEDS))
+    return create_app(settings, ports, tuple(controllers))
 
 
 @pytest.fixture
