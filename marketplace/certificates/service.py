@@ -34,9 +34,9 @@ from marketplace.infra.work import View, Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.paging import Page, Window, page_of
-from marketplace.licensing import conditions
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.positions import CeaseUse, summarise
+from marketplace.licensing.eligibility import conditions
+from marketplace.licensing.eligibility.positions import CeaseUse, summarise
 from marketplace.licensing.programmes import find_programme
 from marketplace.licensing.zones import zone_of
 from marketplace.listings import service as listings

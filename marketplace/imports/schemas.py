@@ -12,8 +12,8 @@ from marketplace.imports.domain.lines import CheckedLine, LineProblem, Value
 from marketplace.imports.domain.positions import find_all
 from marketplace.imports.domain.sentences import note_text, problem_text, refusal_text
 from marketplace.kernel.ids import format_id, pattern
-from marketplace.licensing.findings import Finding
-from marketplace.licensing.findings import Outcome as FindingOutcome
+from marketplace.licensing.eligibility.findings import Finding
+from marketplace.licensing.eligibility.findings import Outcome as FindingOutcome
 from marketplace.licensing.texts import cure_text, finding_text
 
 ImportText = Annotated[str, Meta(examples=["imp_01kb3v0e9fe8zr2m3s5jv0c1xy"])]

@@ -6,7 +6,7 @@ from functools import cache
 
 import msgspec
 
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.licensing.reading import Row, read_data
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from babel.messages.pofile import read_po
 
 from marketplace.kernel.language import DEFAULT
-from marketplace.licensing.findings import Finding
+from marketplace.licensing.eligibility.findings import Finding
 
 _LOCALES: Final = Path(__file__).parents[2] / "templates" / "locales"
 

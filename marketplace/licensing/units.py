@@ -11,7 +11,7 @@ from functools import cache
 import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, load_catalogue
-from marketplace.licensing.positions import OrderedUnit, SourcePosition
+from marketplace.licensing.eligibility.positions import OrderedUnit, SourcePosition
 from marketplace.licensing.programmes import find_programme
 from marketplace.licensing.reading import Row, read_data
 

@@ -36,7 +36,7 @@ from marketplace.kernel.ids import pattern
 from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor, encode_cursor, window_of
 from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.listings import service
 from marketplace.listings.domain.files import ACCEPTED, SIZE_MAX, STATEMENT_TYPES
 from marketplace.listings.domain.listing import Listing, State

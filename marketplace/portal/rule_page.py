@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response
 
-from marketplace.licensing.findings import Outcome
+from marketplace.licensing.eligibility.findings import Outcome
 from marketplace.licensing.programmes import load_programmes
 from marketplace.licensing.rules import Chapter
 from marketplace.portal.pages import TEXTS, language_of, page

@@ -11,7 +11,7 @@ import structlog
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import Conflict, Gone, NotFound, Unavailable
 from marketplace.kernel.paging import Page, Window, page_of
-from marketplace.licensing.environment import Environment
+from marketplace.licensing.environments.environment import Environment
 from marketplace.listings import service as listings
 from marketplace.listings.domain.market import Offer, Wanted
 from marketplace.parties import service as parties

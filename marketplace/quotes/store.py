@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from marketplace.kernel.paging import Window
-from marketplace.licensing.environment import Environment
-from marketplace.licensing.fit import Fit
+from marketplace.licensing.environments.environment import Environment
+from marketplace.licensing.environments.fit import Fit
 from marketplace.quotes.domain.need import Asked
 from marketplace.quotes.domain.quote import Price, Quote, QuoteLine, QuoteState
 from marketplace.quotes.domain.vat import Treatment, Vat

@@ -9,7 +9,7 @@ import msgspec
 
 from marketplace.kernel.errors import Conflict, FieldProblem, Forbidden, Malformed
 from marketplace.kernel.events import Event
-from marketplace.licensing.findings import Finding, Outcome
+from marketplace.licensing.eligibility.findings import Finding, Outcome
 from marketplace.licensing.rules import Due
 from marketplace.licensing.texts import cure_text, finding_text
 from marketplace.reviews.events import ReviewDecided

@@ -10,7 +10,7 @@ from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.paging import Page, page_of
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.listings import service as listings
 from marketplace.listings.domain.listing import Evidence, Listing, Submission
 from marketplace.parties import service as parties

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from marketplace.licensing.findings import Finding
+from marketplace.licensing.eligibility.findings import Finding
 from marketplace.reviews.domain import FindingDecision, Review, State
 from marketplace.reviews.tables import reviews
 

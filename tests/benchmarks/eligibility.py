@@ -16,10 +16,15 @@ from typing import Final
 
 import msgspec
 
-from marketplace.licensing.case_forms import GivenLot, LotCase
-from marketplace.licensing.cases import Lot, load_cases, lot_of
-from marketplace.licensing.conditions import assess, judge
-from marketplace.licensing.positions import SELLER, ChainLink, PaperState, SourcePosition
+from marketplace.licensing.cases.forms import GivenLot, LotCase
+from marketplace.licensing.cases.reading import Lot, load_cases, lot_of
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.positions import (
+    SELLER,
+    ChainLink,
+    PaperState,
+    SourcePosition,
+)
 
 TARGET_MS: Final = 1.0
 CHAIN_LENGTHS: Final = (1, 2, 5, 10, 20, 50)

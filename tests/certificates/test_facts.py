@@ -14,8 +14,8 @@ from marketplace.documents.registry import CERTIFICATE
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import format_id
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.findings import Outcome
-from marketplace.licensing.positions import Declared, EvidenceKind, SellerRole
+from marketplace.licensing.eligibility.findings import Outcome
+from marketplace.licensing.eligibility.positions import Declared, EvidenceKind, SellerRole
 from marketplace.licensing.programmes import load_programmes
 from marketplace.register.domain import Units
 from marketplace.transfers.domain import Disclosure

@@ -4,8 +4,8 @@ from datetime import date
 from typing import Any
 
 from marketplace.licensing.catalogue import Product, load_catalogue
-from marketplace.licensing.findings import load_rules
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.findings import load_rules
+from marketplace.licensing.eligibility.positions import (
     SELLER,
     CeaseUse,
     ChainLink,

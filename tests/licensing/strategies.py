@@ -5,7 +5,7 @@ from datetime import date
 from hypothesis import strategies as st
 
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.positions import (
     SELLER,
     CeaseUse,
     ChainLink,

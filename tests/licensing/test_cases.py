@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from marketplace.licensing.case_forms import (
+from marketplace.licensing.cases.forms import (
     AnyCase,
     CountsCase,
     CoverageCase,
@@ -16,7 +16,7 @@ from marketplace.licensing.case_forms import (
     NeededCal,
     Step,
 )
-from marketplace.licensing.cases import (
+from marketplace.licensing.cases.reading import (
     cases_for,
     counted_of,
     environment_of,
@@ -27,11 +27,11 @@ from marketplace.licensing.cases import (
     title_of,
 )
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.conditions import Verdict, assess, judge
 from marketplace.licensing.coverage import Coverage, covers, licence_server_can_hold
-from marketplace.licensing.environment_coverage import Option, cover_environment, statements_of
-from marketplace.licensing.findings import Finding, load_rules
-from marketplace.licensing.fit import check_fit
+from marketplace.licensing.eligibility.conditions import Verdict, assess, judge
+from marketplace.licensing.eligibility.findings import Finding, load_rules
+from marketplace.licensing.environments.coverage import Option, cover_environment, statements_of
+from marketplace.licensing.environments.fit import check_fit
 from marketplace.licensing.need.counts import CountsAnswer, answer_counts
 from marketplace.licensing.rules import load_rule_set
 from marketplace.licensing.texts import cure_text, finding_text

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.conditions import assess
-from marketplace.licensing.findings import Finding, Outcome, load_rules
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import assess
+from marketplace.licensing.eligibility.findings import Finding, Outcome, load_rules
+from marketplace.licensing.eligibility.positions import (
     Declared,
     EvidenceKind,
     EvidenceSummary,

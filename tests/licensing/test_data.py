@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.findings import Outcome, load_rules
-from marketplace.licensing.positions import SellerRole, Term
+from marketplace.licensing.eligibility.findings import Outcome, load_rules
+from marketplace.licensing.eligibility.positions import SellerRole, Term
 from marketplace.licensing.programmes import LicenceTerms, Programme, load_programmes
 from marketplace.licensing.reading import Row, read_data
 from marketplace.licensing.rules import Chapter

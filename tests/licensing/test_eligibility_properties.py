@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.licensing.conditions import assess, judge
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import (
     CeaseUse,
     Declared,
     EvidenceKind,

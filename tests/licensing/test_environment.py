@@ -8,7 +8,15 @@ import pytest
 
 from marketplace.kernel.errors import Malformed
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.environment import (
+from marketplace.licensing.environments.coverage import (
+    EnvironmentCoverage,
+    GroupCoverage,
+    Need,
+    Option,
+    cover_environment,
+    statements_of,
+)
+from marketplace.licensing.environments.environment import (
     AccessModel,
     Edition,
     Environment,
@@ -23,15 +31,7 @@ from marketplace.licensing.environment import (
     checked,
     server_of,
 )
-from marketplace.licensing.environment_coverage import (
-    EnvironmentCoverage,
-    GroupCoverage,
-    Need,
-    Option,
-    cover_environment,
-    statements_of,
-)
-from marketplace.licensing.statements import Statement, statement_text
+from marketplace.licensing.environments.statements import Statement, statement_text
 from marketplace.licensing.texts import catalogues
 from tests.licensing.builders import product
 

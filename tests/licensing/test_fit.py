@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
 from marketplace.licensing.coverage import covers, licence_server_can_hold
-from marketplace.licensing.environment import (
+from marketplace.licensing.environments.environment import (
     AccessModel,
     Environment,
     LicenceServers,
@@ -21,8 +21,8 @@ from marketplace.licensing.environment import (
     Subscription,
     checked,
 )
-from marketplace.licensing.fit import Fit, FitVerdict, LineFit, Offered, check_fit
-from marketplace.licensing.statements import Statement, statement_text
+from marketplace.licensing.environments.fit import Fit, FitVerdict, LineFit, Offered, check_fit
+from marketplace.licensing.environments.statements import Statement, statement_text
 from marketplace.licensing.texts import catalogues
 from tests.licensing.builders import product
 

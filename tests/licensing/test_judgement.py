@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.conditions import assess, assess_transfer, judge
 from marketplace.licensing.coverage import covers
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import assess, assess_transfer, judge
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import (
     CeaseUse,
     EvidenceKind,
     EvidenceSummary,

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.licensing.case_forms import (
+from marketplace.licensing.cases.forms import (
     CountsCase,
     EnvironmentCase,
     FitCase,
     GivenLot,
     LotCase,
 )
-from marketplace.licensing.cases import (
+from marketplace.licensing.cases.reading import (
     Lot,
     counted_of,
     environment_of,
@@ -28,14 +28,21 @@ from marketplace.licensing.cases import (
     offer_of,
 )
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
-from marketplace.licensing.conditions import assess, judge
 from marketplace.licensing.coverage import (
     covers,
     licence_server_can_hold,
     substitutes_for,
     versions_covering,
 )
-from marketplace.licensing.environment import (
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import (
+    EvidenceKind,
+    EvidenceSummary,
+    SourcePosition,
+)
+from marketplace.licensing.environments.coverage import cover_environment
+from marketplace.licensing.environments.environment import (
     Environment,
     LicenceServers,
     OwnedCal,
@@ -44,14 +51,11 @@ from marketplace.licensing.environment import (
     SessionHosts,
     checked,
 )
-from marketplace.licensing.environment_coverage import cover_environment
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.fit import Offered, check_fit
+from marketplace.licensing.environments.fit import Offered, check_fit
 from marketplace.licensing.need.counts import Counts, answer_counts
 from marketplace.licensing.need.options import OptionKind
 from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice
 from marketplace.licensing.need.targets import Target
-from marketplace.licensing.positions import EvidenceKind, EvidenceSummary, SourcePosition
 from marketplace.licensing.sku_text import decode_sku_text
 
 CATALOGUE: Final = load_catalogue()

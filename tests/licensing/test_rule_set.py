@@ -20,9 +20,10 @@ from marketplace.licensing.rules import load_rule_set
 ROOM: Final = Path(str(resources.files("marketplace.licensing")))
 RECORD: Final = Path(__file__).with_name("rule_set_digest.toml")
 
-# They read, show or hold the rules; none of them decides. `need/` and `data/cases/` are left out as folders: advice
-# about quantities follows prices, and the cases only watch.
-DECIDES_NOTHING: Final = {"__init__", "cases", "case_forms", "reading", "sku_text", "statements", "texts"}  # fmt: skip
+# They read, show or hold the rules; none of them decides. Advice about quantities (`need`) follows prices, and the
+# cases only watch.
+DECIDES_NOTHING: Final = {"__init__", "reading", "sku_text", "statements", "texts"}
+FOLDERS_THAT_DECIDE: Final = ("", "eligibility", "environments")
 LAYOUT: Final = {
     tokenize.COMMENT,
     tokenize.NL,
@@ -68,8 +69,9 @@ def digest_of(room: Path) -> str:
         for path in sorted((room / "data").glob("*.toml"))
     }
     code = {
-        path.name: code_of(path.read_text("utf-8"))
-        for path in sorted(room.glob("*.py"))
+        f"{folder}/{path.name}": code_of(path.read_text("utf-8"))
+        for folder in FOLDERS_THAT_DECIDE
+        for path in sorted((room / folder).glob("*.py"))
         if path.stem not in DECIDES_NOTHING
     }
     whole = json.dumps([data, code], default=str, ensure_ascii=False, sort_keys=True)

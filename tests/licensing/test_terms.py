@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marketplace.licensing.positions import OrderedUnit
+from marketplace.licensing.eligibility.positions import OrderedUnit
 from marketplace.licensing.programmes import (
     Decision,
     Perpetual,

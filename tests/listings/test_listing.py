@@ -14,8 +14,8 @@ from marketplace.kernel.errors import Conflict, DomainError, Malformed
 from marketplace.kernel.events import Event
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.conditions import assess, judge
-from marketplace.licensing.positions import OrderedUnit, SourcePosition, summarise
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.positions import OrderedUnit, SourcePosition, summarise
 from marketplace.listings import events
 from marketplace.listings.domain import listing as domain
 from marketplace.listings.domain.listing import (

@@ -6,9 +6,9 @@ import pytest
 
 from marketplace.kernel.errors import Malformed
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.conditions import assess
-from marketplace.licensing.findings import load_rules
-from marketplace.licensing.positions import summarise
+from marketplace.licensing.eligibility.conditions import assess
+from marketplace.licensing.eligibility.findings import load_rules
+from marketplace.licensing.eligibility.positions import summarise
 from marketplace.listings.domain.market import LABEL_CODES, Search, check_search, labels_of
 from tests.listings.test_listing import make_position
 

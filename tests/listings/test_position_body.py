@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from marketplace.licensing.conditions import assess
-from marketplace.licensing.findings import load_rules
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import assess
+from marketplace.licensing.eligibility.findings import load_rules
+from marketplace.licensing.eligibility.positions import (
     SELLER,
     EvidenceKind,
     SourcePosition,

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from marketplace.infra.render.texts import read_catalogue
-from marketplace.licensing.cases import load_cases
+from marketplace.licensing.cases.reading import load_cases
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.findings import Outcome, load_rules
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.findings import Outcome, load_rules
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.licensing.programmes import Perpetual, VestingRule
 from marketplace.licensing.rules import Chapter, Due
 from marketplace.licensing.texts import catalogues

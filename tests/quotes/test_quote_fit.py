@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from marketplace.kernel.ids import parse_id
-from marketplace.licensing.environment import Environment, ServerGroup
-from marketplace.licensing.fit import FitVerdict
+from marketplace.licensing.environments.environment import Environment, ServerGroup
+from marketplace.licensing.environments.fit import FitVerdict
 from marketplace.licensing.rules import load_rule_set
 from marketplace.quotes import service
 from marketplace.quotes.domain.quote import fit_of

@@ -9,9 +9,9 @@ import pytest
 
 from marketplace.kernel.errors import Conflict, DomainError, Forbidden, Malformed
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.conditions import assess
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import assess
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import (
     SELLER,
     ChainLink,
     Declared,

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from marketplace.app import Ports, create_app
 from marketplace.infra.settings import Settings
-from marketplace.licensing.conditions import assess, judge
-from marketplace.licensing.positions import summarise
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.positions import summarise
 from marketplace.licensing.rules import Chapter, load_rule_set
 from marketplace.licensing.zones import Zone
 from marketplace.listings.schemas import PositionBody

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from marketplace.licensing.cases import cases_for
-from marketplace.licensing.findings import load_rules
+from marketplace.licensing.cases.reading import cases_for
+from marketplace.licensing.eligibility.findings import load_rules
 from marketplace.licensing.rules import Chapter
 from marketplace.licensing.texts import catalogues
 from marketplace.rulebook.api.rules import RuleController

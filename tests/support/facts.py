@@ -9,8 +9,8 @@ import msgspec
 from marketplace.certificates.domain.facts import Head, Posted, Provenance, compose
 from marketplace.documents.certificate import CertificateView
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.conditions import assess
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import assess
+from marketplace.licensing.eligibility.positions import (
     CeaseUse,
     Declared,
     EvidenceKind,

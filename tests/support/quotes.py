@@ -13,7 +13,7 @@ from marketplace.infra.work import Work
 from marketplace.kernel.ids import format_id
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.positions import (
     Declared,
     FirstSeller,
     OrderedUnit,

@@ -37,8 +37,8 @@ from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import format_id
 from marketplace.licensing.catalogue import Catalogue, Product, Reach
 from marketplace.licensing.coverage import covers
-from marketplace.licensing.findings import Finding, Outcome, evidence_for
-from marketplace.licensing.positions import EvidenceKind, SourcePosition
+from marketplace.licensing.eligibility.findings import Finding, Outcome, evidence_for
+from marketplace.licensing.eligibility.positions import EvidenceKind, SourcePosition
 from marketplace.licensing.programmes import Programme, VestingRule
 from marketplace.listings.domain.listing import Evidence
 from marketplace.parties.domain import Company

@@ -51,7 +51,7 @@ from marketplace.kernel.ids import format_id, parse_id, pattern
 from marketplace.kernel.language import preferred
 from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor, window_of
 from marketplace.kernel.text import END
-from marketplace.licensing.findings import load_rules
+from marketplace.licensing.eligibility.findings import load_rules
 from marketplace.listings.schemas import EvidenceOut
 
 ImportId = Annotated[str, Parameter(description="Import", pattern=pattern("imp"))]

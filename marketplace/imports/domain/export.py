@@ -18,7 +18,7 @@ from marketplace.imports.domain.positions import find_all
 from marketplace.imports.domain.sentences import note_text, problem_text, sentence
 from marketplace.kernel.language import DEFAULT
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.findings import Finding, Outcome
+from marketplace.licensing.eligibility.findings import Finding, Outcome
 from marketplace.licensing.texts import cure_text, finding_text
 
 CELL_MAX: Final = 32_000

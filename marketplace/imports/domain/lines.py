@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from marketplace.imports.domain.batch import FormatFacts, Outcome
-from marketplace.licensing.positions import SourcePosition
+from marketplace.licensing.eligibility.positions import SourcePosition
 
 CHUNK_LINES: Final = 2_000
 TEXT_MAX: Final = 200

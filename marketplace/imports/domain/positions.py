@@ -9,10 +9,10 @@ from marketplace.imports.domain.names import read_country, read_offer, read_prog
 from marketplace.imports.domain.products import Meant, find_product
 from marketplace.imports.domain.values import Unreadable, read_date, read_whole
 from marketplace.licensing.catalogue import Product
-from marketplace.licensing.conditions import Verdict, assess, judge
-from marketplace.licensing.findings import Finding
-from marketplace.licensing.findings import Outcome as Severity
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.conditions import Verdict, assess, judge
+from marketplace.licensing.eligibility.findings import Finding
+from marketplace.licensing.eligibility.findings import Outcome as Severity
+from marketplace.licensing.eligibility.positions import (
     EvidenceKind,
     EvidenceSummary,
     SourcePosition,

@@ -31,7 +31,7 @@ from marketplace.kernel.errors import (
     UnsupportedMedia,
 )
 from marketplace.kernel.paging import Page, Window, page_of
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.listings.domain.listing import Evidence
 from marketplace.listings.service import StoredFile, attach_stored_file
 

@@ -9,7 +9,7 @@ from marketplace.imports.service.receiving import load_import
 from marketplace.imports.store import found
 from marketplace.infra.work import Work
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.positions import SourcePosition
+from marketplace.licensing.eligibility.positions import SourcePosition
 
 
 class AccessFile(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from marketplace.imports.domain.batch import Import, Outcome
 from marketplace.imports.domain.lines import CheckedLine, LineProblem
 from marketplace.imports.tables import lines
-from marketplace.licensing.positions import SourcePosition
+from marketplace.licensing.eligibility.positions import SourcePosition
 
 PAGE: Final = 1_000
 _PROBLEMS: Final = tuple[LineProblem, ...]

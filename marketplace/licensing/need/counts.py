@@ -13,14 +13,14 @@ import msgspec
 
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import Statement
 from marketplace.licensing.need.external import External, ExternalCounts, weigh_external
 from marketplace.licensing.need.gap import Need, find_gap, make_need, merged
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.options import Advice, Option, OptionKind, advise, note
 from marketplace.licensing.need.prices import PriceList, checked_prices
 from marketplace.licensing.need.targets import Target, checked_target
-from marketplace.licensing.statements import Statement
 
 COUNT_MAX: Final = 10_000_000
 

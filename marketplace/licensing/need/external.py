@@ -9,11 +9,11 @@ from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
 from marketplace.licensing.coverage import covers
+from marketplace.licensing.environments.statements import Statement, state
 from marketplace.licensing.need.gap import Gap, Need, find_gap, make_need
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.prices import Pick, PriceList, pick
 from marketplace.licensing.need.targets import Target
-from marketplace.licensing.statements import Statement, state
 
 COUNT_MAX: Final = 10_000_000
 _CONNECTOR: Final = "ws_ec"

@@ -16,12 +16,12 @@ import numpy as np
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Product, load_catalogue
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import Statement, state
 from marketplace.licensing.need.flow import SINK, SOURCE, largest_flow
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.prices import Pick, PriceList, UnitPrice, pick
 from marketplace.licensing.need.targets import Target, accepted_products, usable_products
-from marketplace.licensing.statements import Statement, state
 
 QUANTITY_MAX: Final = 10_000_000
 

@@ -8,10 +8,10 @@ import msgspec
 
 from marketplace.kernel.money import BASIS_POINTS, Money
 from marketplace.licensing.catalogue import load_catalogue
+from marketplace.licensing.environments.statements import Statement, state
 from marketplace.licensing.need.gap import Gap
 from marketplace.licensing.need.kinds import RDS_FAMILY, Kind
 from marketplace.licensing.need.targets import Target
-from marketplace.licensing.statements import Statement, state
 
 MIXING_SAVES_BP_MIN: Final = 500
 """Mixing must save 5 % of the cheapest answer of one kind. Two kinds mean two lists of who or what holds a CAL, a look

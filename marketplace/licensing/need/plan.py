@@ -14,7 +14,7 @@ import numpy as np
 
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.money import Money
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
 from marketplace.licensing.need.accesses import Accesses
 from marketplace.licensing.need.cover import Solved, make_task, solve
 from marketplace.licensing.need.gap import Gap, Need, find_gap, make_need, merged

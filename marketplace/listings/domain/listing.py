@@ -10,9 +10,9 @@ import msgspec
 from marketplace.kernel.errors import Conflict, FieldProblem, Malformed
 from marketplace.kernel.events import Event
 from marketplace.kernel.money import Money
-from marketplace.licensing.conditions import Verdict
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import EvidenceKind, SourcePosition
+from marketplace.licensing.eligibility.conditions import Verdict
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import EvidenceKind, SourcePosition
 from marketplace.licensing.texts import cure_text, finding_text
 from marketplace.licensing.units import unit_of
 from marketplace.listings import events

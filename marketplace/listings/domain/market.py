@@ -8,7 +8,7 @@ import msgspec
 
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.licensing.catalogue import Metric, Product
-from marketplace.licensing.findings import Finding, Outcome
+from marketplace.licensing.eligibility.findings import Finding, Outcome
 
 LABEL_CODES: Final = frozenset(
     {

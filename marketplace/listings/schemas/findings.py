@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from marketplace.kernel.language import DEFAULT
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.findings import Finding, Outcome
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.licensing.rules import Due
 from marketplace.licensing.texts import cure_text, finding_text
 

@@ -11,7 +11,7 @@ from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
 from marketplace.kernel.text import END, CurrencyCode, Quantity
 from marketplace.licensing.catalogue import Metric, Product, load_catalogue
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.licensing.units import unit_of
 from marketplace.listings.domain.listing import Evidence, Listing, State, Submission, Terms
 from marketplace.listings.schemas.findings import FindingOut

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from marketplace.kernel.text import END, OptionalShortText, Quantity, ShortText
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.positions import (
+from marketplace.licensing.eligibility.positions import (
     ChainLink,
     Declared,
     FirstSeller,

@@ -6,7 +6,7 @@ import structlog
 
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
-from marketplace.licensing.findings import Finding
+from marketplace.licensing.eligibility.findings import Finding
 from marketplace.listings.domain import listing as domain
 from marketplace.listings.domain.listing import Listing, Submission, position_key
 from marketplace.listings.domain.market import labels_of

@@ -8,7 +8,7 @@ import structlog
 from marketplace.infra.storage import Storage
 from marketplace.infra.work import Work
 from marketplace.kernel.errors import NotFound
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.listings.domain import files
 from marketplace.listings.domain import listing as domain
 from marketplace.listings.domain.listing import Evidence, Listing, Submission

@@ -14,9 +14,9 @@ from marketplace.kernel.ids import format_id
 from marketplace.kernel.money import Money
 from marketplace.kernel.paging import Page, Window, page_of
 from marketplace.licensing.catalogue import Product, load_catalogue
-from marketplace.licensing.conditions import assess, judge
-from marketplace.licensing.findings import Finding, load_rules
-from marketplace.licensing.positions import SourcePosition, summarise
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.findings import Finding, load_rules
+from marketplace.licensing.eligibility.positions import SourcePosition, summarise
 from marketplace.listings.domain import listing as domain
 from marketplace.listings.domain.listing import Listing, State, Submission, Terms, position_key
 from marketplace.listings.store import papers, selling

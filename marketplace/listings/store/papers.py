@@ -8,8 +8,8 @@ from sqlalchemy import Row, bindparam, exists, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from marketplace.licensing.findings import Finding
-from marketplace.licensing.positions import EvidenceKind, SourcePosition
+from marketplace.licensing.eligibility.findings import Finding
+from marketplace.licensing.eligibility.positions import EvidenceKind, SourcePosition
 from marketplace.listings.domain.listing import Evidence, Submission
 from marketplace.listings.tables import evidence, submissions
 

@@ -14,7 +14,7 @@ from marketplace.infra.db import newest_first
 from marketplace.kernel.money import Money
 from marketplace.kernel.paging import Window
 from marketplace.licensing.catalogue import Product
-from marketplace.licensing.positions import SourcePosition
+from marketplace.licensing.eligibility.positions import SourcePosition
 from marketplace.licensing.programmes import find_segment
 from marketplace.licensing.units import unit_of
 from marketplace.listings.domain.listing import Listing, State, Terms, position_key

@@ -8,7 +8,7 @@ import numpy as np
 
 from marketplace.imports.domain.accesses import Accesses as ImportedAccesses
 from marketplace.licensing.catalogue import Metric, Product
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
 from marketplace.licensing.need.accesses import NO_HOST, Accesses, Places, Size, make_accesses
 from marketplace.licensing.need.holding import Holding
 from marketplace.licensing.need.index import Names, mark_names

@@ -7,12 +7,12 @@ import msgspec
 
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Product
-from marketplace.licensing.environment import OwnedCal
-from marketplace.licensing.findings import Finding
+from marketplace.licensing.eligibility.findings import Finding
+from marketplace.licensing.eligibility.positions import SourcePosition
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import Statement
 from marketplace.licensing.need.external import External
 from marketplace.licensing.need.options import Advice, Option, OptionKind
-from marketplace.licensing.positions import SourcePosition
-from marketplace.licensing.statements import Statement
 from marketplace.needs.domain.request import Prefer
 
 

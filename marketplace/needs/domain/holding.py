@@ -10,11 +10,11 @@ import msgspec
 
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import Statement
 from marketplace.licensing.need.kinds import BASE_FAMILY, RDS_FAMILY
 from marketplace.licensing.need.options import note
 from marketplace.licensing.need.targets import Target
-from marketplace.licensing.statements import Statement
 from marketplace.needs.domain.files import pack, unpack
 from marketplace.needs.domain.surplus import OwnedPosition, told_position
 

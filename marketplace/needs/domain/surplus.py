@@ -8,14 +8,14 @@ import msgspec
 
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Product, load_catalogue
-from marketplace.licensing.conditions import assess, judge
-from marketplace.licensing.environment import OwnedCal
-from marketplace.licensing.findings import Finding, Outcome
+from marketplace.licensing.eligibility.conditions import assess, judge
+from marketplace.licensing.eligibility.findings import Finding, Outcome
+from marketplace.licensing.eligibility.positions import EvidenceSummary, SourcePosition
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import Statement, state
 from marketplace.licensing.need.gap import Amount
 from marketplace.licensing.need.kinds import BASE_FAMILY, RDS_FAMILY
 from marketplace.licensing.need.options import note
-from marketplace.licensing.positions import EvidenceSummary, SourcePosition
-from marketplace.licensing.statements import Statement, state
 from marketplace.licensing.units import unit_of
 from marketplace.needs.domain.answer import ListingWish, UnitPriceSource
 from marketplace.needs.domain.market import Market

@@ -10,12 +10,12 @@ from msgspec import Meta
 from marketplace.kernel.ids import format_id, pattern
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Metric
+from marketplace.licensing.environments.statements import Statement
 from marketplace.licensing.need.external import Connectors, External
 from marketplace.licensing.need.gap import Amount, Gap, NeedLine
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.options import Option, OptionKind
 from marketplace.licensing.need.prices import PriceSource, UnitPrice
-from marketplace.licensing.statements import Statement
 from marketplace.needs.domain.answer import AccessFacts, Answer, Missing
 from marketplace.needs.domain.market import Market, Priced
 from marketplace.needs.domain.need import STEPS, Need, NeedState

@@ -6,9 +6,9 @@ import msgspec
 
 from marketplace.infra.work import Work
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import Statement, state
 from marketplace.licensing.need.options import Option
-from marketplace.licensing.statements import Statement, state
 from marketplace.needs.domain.answer import Answer, Draft, FollowUps
 from marketplace.needs.domain.holding import Holdings
 from marketplace.needs.domain.market import Market, Shopper

@@ -15,8 +15,8 @@ import msgspec
 from marketplace.kernel.errors import Conflict, DomainError, Gone
 from marketplace.kernel.money import share_half_up
 from marketplace.licensing.catalogue import Product
-from marketplace.licensing.environment import Environment
-from marketplace.licensing.fit import Fit, Offered, check_fit
+from marketplace.licensing.environments.environment import Environment
+from marketplace.licensing.environments.fit import Fit, Offered, check_fit
 from marketplace.quotes.domain.need import Asked, Reason
 from marketplace.quotes.domain.vat import Taxpayer, Vat, vat_on
 from marketplace.quotes.events import QuoteAccepted, QuoteDeclined, QuoteExpired

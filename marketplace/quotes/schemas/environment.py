@@ -8,7 +8,7 @@ from msgspec import Meta
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.environment import (
+from marketplace.licensing.environments.environment import (
     AccessModel,
     Edition,
     Environment,

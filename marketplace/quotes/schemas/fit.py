@@ -6,9 +6,9 @@ from typing import Annotated, Self
 import msgspec
 from msgspec import Meta
 
-from marketplace.licensing.fit import Better, Fit, FitVerdict, LineFit
-from marketplace.licensing.shortfall import Missing
-from marketplace.licensing.statements import Statement, statement_text
+from marketplace.licensing.environments.fit import Better, Fit, FitVerdict, LineFit
+from marketplace.licensing.environments.shortfall import Missing
+from marketplace.licensing.environments.statements import Statement, statement_text
 from marketplace.quotes.schemas.products import ProductOut
 
 Pointer = Annotated[

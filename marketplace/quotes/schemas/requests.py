@@ -8,7 +8,7 @@ from msgspec import Meta
 from marketplace.kernel.errors import FieldProblem, Malformed
 from marketplace.kernel.text import END, AmountMinor
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.environment import Environment
+from marketplace.licensing.environments.environment import Environment
 from marketplace.quotes.domain.need import Asked
 from marketplace.quotes.schemas.environment import EnvironmentBody
 

@@ -6,13 +6,13 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.licensing.catalogue import Metric, Product
-from marketplace.licensing.environment_coverage import (
+from marketplace.licensing.environments.coverage import (
     EnvironmentCoverage,
     GroupCoverage,
     Need,
     Option,
 )
-from marketplace.licensing.statements import Statement
+from marketplace.licensing.environments.statements import Statement
 from marketplace.quotes.schemas.fit import Pointer, StatementOut
 from marketplace.quotes.schemas.products import ProductOut
 

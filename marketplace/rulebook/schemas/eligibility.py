@@ -7,9 +7,9 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.kernel.text import CountryCode, Quantity
-from marketplace.licensing.conditions import Verdict
-from marketplace.licensing.findings import Outcome
-from marketplace.licensing.positions import CeaseUse, EvidenceKind
+from marketplace.licensing.eligibility.conditions import Verdict
+from marketplace.licensing.eligibility.findings import Outcome
+from marketplace.licensing.eligibility.positions import CeaseUse, EvidenceKind
 from marketplace.listings.schemas import FindingOut, PositionBody
 from marketplace.rulebook.service.eligibility import Eligibility, Question
 

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta
 
 from marketplace.licensing.catalogue import Source
-from marketplace.licensing.findings import Outcome
-from marketplace.licensing.positions import EvidenceKind
+from marketplace.licensing.eligibility.findings import Outcome
+from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.licensing.rules import Chapter, Due
 from marketplace.rulebook.service.rules import DatedEntry, FindingEntry, RuleBook, RuleEntry
 

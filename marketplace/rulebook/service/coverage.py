@@ -1,7 +1,7 @@
 """Use case of coverage: what an environment needs. Nothing is stored."""
 
-from marketplace.licensing.environment import Environment
-from marketplace.licensing.environment_coverage import EnvironmentCoverage, cover_environment
+from marketplace.licensing.environments.coverage import EnvironmentCoverage, cover_environment
+from marketplace.licensing.environments.environment import Environment
 
 
 def ask_coverage(environment: Environment) -> EnvironmentCoverage:

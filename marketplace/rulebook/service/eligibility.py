@@ -4,9 +4,14 @@ from datetime import date
 
 import msgspec
 
-from marketplace.licensing.conditions import Verdict, assess, judge
-from marketplace.licensing.findings import Finding
-from marketplace.licensing.positions import CeaseUse, EvidenceKind, SourcePosition, summarise
+from marketplace.licensing.eligibility.conditions import Verdict, assess, judge
+from marketplace.licensing.eligibility.findings import Finding
+from marketplace.licensing.eligibility.positions import (
+    CeaseUse,
+    EvidenceKind,
+    SourcePosition,
+    summarise,
+)
 from marketplace.licensing.rules import load_rule_set
 from marketplace.licensing.zones import zone_of
 

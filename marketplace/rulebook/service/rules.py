@@ -6,9 +6,9 @@ import msgspec
 
 from marketplace.kernel.errors import NotFound
 from marketplace.kernel.language import preferred
-from marketplace.licensing.cases import cases_for, title_of
+from marketplace.licensing.cases.reading import cases_for, title_of
 from marketplace.licensing.catalogue import Source, load_catalogue
-from marketplace.licensing.findings import FindingRow, load_rules
+from marketplace.licensing.eligibility.findings import FindingRow, load_rules
 from marketplace.licensing.rules import Chapter, RuleDate, RuleRow
 from marketplace.licensing.texts import catalogues
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from marketplace.kernel.errors import Malformed
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
 from marketplace.licensing.need.counts import COUNT_MAX, Counts, CountsAnswer, answer_counts
 from marketplace.licensing.need.external import ExternalCounts
 from marketplace.licensing.need.kinds import Kind

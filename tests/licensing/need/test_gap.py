@@ -9,7 +9,7 @@ import pytest
 from marketplace.kernel.errors import Malformed
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import Product
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
 from marketplace.licensing.need.gap import QUANTITY_MAX, Amount, Gap, Need, find_gap, make_need
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice

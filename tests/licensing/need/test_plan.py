@@ -11,7 +11,8 @@ import pytest
 
 from marketplace.kernel.errors import Malformed, TooLarge
 from marketplace.kernel.money import Money
-from marketplace.licensing.environment import OwnedCal
+from marketplace.licensing.environments.environment import OwnedCal
+from marketplace.licensing.environments.statements import statement_text
 from marketplace.licensing.need import accesses as bounds
 from marketplace.licensing.need.accesses import NO_HOST, Size, make_accesses
 from marketplace.licensing.need.gap import find_gap, make_need
@@ -23,7 +24,6 @@ from marketplace.licensing.need.plan import Owned, Plan, plan_accesses
 from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice
 from marketplace.licensing.need.proof import check_proof
 from marketplace.licensing.need.targets import Target, checked_target
-from marketplace.licensing.statements import statement_text
 from marketplace.licensing.texts import catalogues
 from tests.licensing.builders import product
 from tests.licensing.need.graphs import Rows, accesses_of

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from marketplace.licensing.case_forms import (
+from marketplace.licensing.cases.forms import (
     AnyCase,
     CaseRow,
     CountsCase,
@@ -30,7 +30,8 @@ from marketplace.licensing.case_forms import (
     SoundLot,
 )
 from marketplace.licensing.catalogue import load_catalogue
-from marketplace.licensing.environment import (
+from marketplace.licensing.eligibility.positions import EvidenceSummary, SourcePosition, summarise
+from marketplace.licensing.environments.environment import (
     Environment,
     LicenceServers,
     OwnedCal,
@@ -40,12 +41,11 @@ from marketplace.licensing.environment import (
     SessionHosts,
     checked,
 )
-from marketplace.licensing.fit import Offered
+from marketplace.licensing.environments.fit import Offered
 from marketplace.licensing.need.counts import Counts
 from marketplace.licensing.need.external import ExternalCounts
 from marketplace.licensing.need.prices import PriceList, PriceSource, UnitPrice
 from marketplace.licensing.need.targets import Target
-from marketplace.licensing.positions import EvidenceSummary, SourcePosition, summarise
 from marketplace.licensing.reading import read_data
 from marketplace.licensing.zones import Zone
 

@@ -8,10 +8,10 @@ import msgspec
 
 from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import Metric
-from marketplace.licensing.findings import Outcome
-from marketplace.licensing.fit import FitVerdict
+from marketplace.licensing.eligibility.findings import Outcome
+from marketplace.licensing.eligibility.positions import CeaseUse, EvidenceKind
+from marketplace.licensing.environments.fit import FitVerdict
 from marketplace.licensing.need.options import OptionKind
-from marketplace.licensing.positions import CeaseUse, EvidenceKind
 from marketplace.licensing.zones import Zone
 
 CaseId: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*" + END)]

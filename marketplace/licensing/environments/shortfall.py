@@ -5,9 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
-from marketplace.licensing.requirements import CONNECTORS, RDS, Reach, Requirement, reach
-from marketplace.licensing.statements import Statement, state
-from marketplace.licensing.stock import Holding, Stock
+from marketplace.licensing.environments.requirements import (
+    CONNECTORS,
+    RDS,
+    Reach,
+    Requirement,
+    reach,
+)
+from marketplace.licensing.environments.statements import Statement, state
+from marketplace.licensing.environments.stock import Holding, Stock
 
 Kind = tuple[str, tuple[Metric, ...], str]
 """Requirements one product can answer together: family, metrics, rule that wants Software Assurance."""

@@ -12,12 +12,11 @@ import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
 from marketplace.licensing.coverage import covers
-from marketplace.licensing.doubts import conflicts_of, once, questions_of
-from marketplace.licensing.environment import Environment
-from marketplace.licensing.environment_coverage import can_hold
-from marketplace.licensing.requirements import RDS, Requirement, requirements
-from marketplace.licensing.rules import load_rule_set
-from marketplace.licensing.shortfall import (
+from marketplace.licensing.environments.coverage import can_hold
+from marketplace.licensing.environments.doubts import conflicts_of, once, questions_of
+from marketplace.licensing.environments.environment import Environment
+from marketplace.licensing.environments.requirements import RDS, Requirement, requirements
+from marketplace.licensing.environments.shortfall import (
     Answered,
     Missing,
     answers_for,
@@ -26,8 +25,9 @@ from marketplace.licensing.shortfall import (
     oldest_for,
     surplus_of,
 )
-from marketplace.licensing.statements import Statement, state
-from marketplace.licensing.stock import Holding, Stock, stock_of
+from marketplace.licensing.environments.statements import Statement, state
+from marketplace.licensing.environments.stock import Holding, Stock, stock_of
+from marketplace.licensing.rules import load_rule_set
 
 _OTHER_SIDE: Final = {Metric.USER: Metric.DEVICE, Metric.DEVICE: Metric.USER}
 

@@ -10,9 +10,9 @@ from functools import cache
 import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, PartNumber, load_catalogue
-from marketplace.licensing.days import day_after
-from marketplace.licensing.findings import Case, Finding
-from marketplace.licensing.positions import SaStatus, SourcePosition
+from marketplace.licensing.eligibility.days import day_after
+from marketplace.licensing.eligibility.findings import Case, Finding
+from marketplace.licensing.eligibility.positions import SaStatus, SourcePosition
 
 
 class _Span(msgspec.Struct, frozen=True):

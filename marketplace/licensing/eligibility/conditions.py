@@ -14,7 +14,7 @@ from datetime import date
 
 import msgspec
 
-from marketplace.licensing import (
+from marketplace.licensing.eligibility import (
     assurance,
     delivery,
     entitlement,
@@ -22,8 +22,8 @@ from marketplace.licensing import (
     provenance,
     quantities,
 )
-from marketplace.licensing.findings import Case, Finding, Outcome
-from marketplace.licensing.positions import EvidenceSummary, SourcePosition
+from marketplace.licensing.eligibility.findings import Case, Finding, Outcome
+from marketplace.licensing.eligibility.positions import EvidenceSummary, SourcePosition
 from marketplace.licensing.programmes import find_programme
 from marketplace.licensing.rules import Due
 from marketplace.licensing.zones import Zone

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.environment import (
+from marketplace.licensing.environments.environment import (
     EXCHANGE,
     SQL,
     WINDOWS,
@@ -22,8 +22,8 @@ from marketplace.licensing.environment import (
     Use,
     server_of,
 )
-from marketplace.licensing.requirements import free_reason
-from marketplace.licensing.statements import Statement, state
+from marketplace.licensing.environments.requirements import free_reason
+from marketplace.licensing.environments.statements import Statement, state
 
 _USERS_AT_MOST: Final = {Edition.ESSENTIALS: 25, Edition.FOUNDATION: 15}
 _DEVICES_AT_MOST: Final = {Edition.ESSENTIALS: 50}

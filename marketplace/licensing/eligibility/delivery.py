@@ -4,8 +4,8 @@ import re
 from datetime import date
 from typing import Final
 
-from marketplace.licensing.findings import Case, Finding
-from marketplace.licensing.positions import Medium
+from marketplace.licensing.eligibility.findings import Case, Finding
+from marketplace.licensing.eligibility.positions import Medium
 from marketplace.licensing.programmes import LicenceTerms, Programme
 
 _MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")

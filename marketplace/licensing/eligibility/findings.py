@@ -12,7 +12,11 @@ from functools import cache
 
 import msgspec
 
-from marketplace.licensing.positions import EvidenceKind, EvidenceSummary, SourcePosition
+from marketplace.licensing.eligibility.positions import (
+    EvidenceKind,
+    EvidenceSummary,
+    SourcePosition,
+)
 from marketplace.licensing.programmes import Programme
 from marketplace.licensing.reading import Row, read_data
 from marketplace.licensing.rules import Due, RuleRow, load_rule_set

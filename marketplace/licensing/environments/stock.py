@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import msgspec
 
 from marketplace.licensing.catalogue import Metric, Product
-from marketplace.licensing.environment import Environment
-from marketplace.licensing.environment_coverage import equivalent_users
-from marketplace.licensing.requirements import Requirement, answering, reach
+from marketplace.licensing.environments.coverage import equivalent_users
+from marketplace.licensing.environments.environment import Environment
+from marketplace.licensing.environments.requirements import Requirement, answering, reach
 
 
 class Holding(msgspec.Struct, frozen=True):

@@ -12,8 +12,8 @@ import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, load_catalogue
 from marketplace.licensing.coverage import covers, licence_server_can_hold
-from marketplace.licensing.doubts import conflicts_of, name_of, once, questions_of
-from marketplace.licensing.environment import (
+from marketplace.licensing.environments.doubts import conflicts_of, name_of, once, questions_of
+from marketplace.licensing.environments.environment import (
     WINDOWS,
     Environment,
     ServerGroup,
@@ -22,15 +22,15 @@ from marketplace.licensing.environment import (
     base_family_of,
     server_of,
 )
-from marketplace.licensing.requirements import (
+from marketplace.licensing.environments.requirements import (
     RDS,
     Requirement,
     free_reason,
     reach,
     requirements,
 )
+from marketplace.licensing.environments.statements import Statement, state, state_coverage
 from marketplace.licensing.rules import load_rule_set
-from marketplace.licensing.statements import Statement, state, state_coverage
 
 _BRIDGES: Final = frozenset(
     {Subscription.BRIDGE_INTUNE, Subscription.BRIDGE_OFFICE_INTUNE, Subscription.BRIDGE_EMS}

@@ -3,8 +3,8 @@
 from datetime import date
 
 from marketplace.licensing.catalogue import Product, Reach, load_catalogue
-from marketplace.licensing.findings import Case, Finding
-from marketplace.licensing.positions import CeaseUse, SourcePosition
+from marketplace.licensing.eligibility.findings import Case, Finding
+from marketplace.licensing.eligibility.positions import CeaseUse, SourcePosition
 from marketplace.licensing.units import Unit, UnitSize, is_stripped_suite, unit_of
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, Product, Version, load_catalogue
 from marketplace.licensing.coverage import Coverage, covers
-from marketplace.licensing.environment import (
+from marketplace.licensing.environments.environment import (
     EXCHANGE,
     SQL,
     WINDOWS,
@@ -25,7 +25,7 @@ from marketplace.licensing.environment import (
     base_family_of,
     server_of,
 )
-from marketplace.licensing.statements import Statement, state, state_coverage
+from marketplace.licensing.environments.statements import Statement, state, state_coverage
 
 RDS: Final = "rds_cal"
 WINDOWS_CAL: Final = "ws_cal"

@@ -3,8 +3,8 @@
 from datetime import date
 
 from marketplace.licensing.catalogue import PartNumber, load_catalogue
-from marketplace.licensing.findings import Case, Finding
-from marketplace.licensing.positions import FirstSeller, SourcePosition
+from marketplace.licensing.eligibility.findings import Case, Finding
+from marketplace.licensing.eligibility.positions import FirstSeller, SourcePosition
 from marketplace.licensing.programmes import Fee, Programme, find_segment
 from marketplace.licensing.zones import (
     Answer,
