@@ -55,6 +55,10 @@ class TestDemo:
             assert paper.read_bytes().startswith(b"%PDF-")
             assert said(story, "Number") in paper.name
             assert "every unit has exactly one holder: True" in story
+            assert "This cell holds a formula." in story
+            assert "nothing is cheaper" in story
+            assert "Ask for a quote" in story
+            assert re.search(r"150 . Windows Server 2016 User CALs?.*: draft$", story, re.MULTILINE)
             assert '"level"' not in story, "the log has no place in the story"
         # What was asked for is what the register says moved.
         assert "units    0 to 119  Alpenblick Klinikum GmbH" in stories[0]
