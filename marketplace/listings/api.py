@@ -1,27 +1,17 @@
 """Routes of listings: the seller's own, their papers, and the public catalogue."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Controller, Request, get, patch, post
 from litestar.enums import MediaType
-from litestar.openapi.spec import (
-    OpenAPIFormat,
-    OpenAPIMediaType,
-    OpenAPIResponse,
-    OpenAPIType,
-    Operation,
-    RequestBody,
-    Schema,
-)
 from litestar.params import JSONBody, Parameter, QueryParameter
 from msgspec import Meta
 
 from marketplace.infra.access import PUBLIC, company
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
+from marketplace.infra.http.files import FileName, as_attachment, gives_file, takes_file
 from marketplace.infra.http.parameters import (
     Cursor,
     GivenSettings,
@@ -38,7 +28,7 @@ from marketplace.kernel.text import END
 from marketplace.licensing.catalogue import Metric
 from marketplace.licensing.eligibility.positions import EvidenceKind
 from marketplace.listings import service
-from marketplace.listings.domain.files import ACCEPTED, SIZE_MAX, STATEMENT_TYPES
+from marketplace.listings.domain.files import ACCEPTED, SIZE_MAX
 from marketplace.listings.domain.listing import Listing, State
 from marketplace.listings.domain.market import Search
 from marketplace.listings.schemas import (
@@ -58,38 +48,8 @@ from marketplace.listings.service.papers import Upload
 
 ListingId = Annotated[str, Parameter(description="Listing", pattern=pattern("lst"))]
 EvidenceId = Annotated[str, Parameter(description="Paper", pattern=pattern("evi"))]
-FileName = Annotated[
-    str,
-    Parameter(
-        description="Name of the file, with its ending",
-        min_length=1,
-        max_length=150,
-        pattern=rf"^[^\x00-\x1f\x7f/\\]+{END}",
-    ),
-]
 _PLACE: Final = tuple[Annotated[int, Meta(ge=0, le=10_000_000_000)], UUID]
-_FILE: Final = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-_FILES: Final = {kind.media_type: OpenAPIMediaType(schema=_FILE) for kind in ACCEPTED}
-# A licence statement comes in as an import and is shown as it came.
-_SHOWN: Final = _FILES | {kind: OpenAPIMediaType(schema=_FILE) for kind in STATEMENT_TYPES}
-
-
-@dataclass
-class TakesFile(Operation):
-    """Describes a route whose body is a file."""
-
-    def __post_init__(self) -> None:
-        """Say which types may be sent."""
-        self.request_body = RequestBody(content=_FILES, required=True, description="Up to 20 MB")
-
-
-@dataclass
-class GivesFile(Operation):
-    """Describes a route whose answer is a file."""
-
-    def __post_init__(self) -> None:
-        """Say which types come back."""
-        self.responses = {"200": OpenAPIResponse(description="The file", content=_SHOWN)}
+_MEDIA_TYPES: Final = tuple(kind.media_type for kind in ACCEPTED)
 
 
 async def read_file(request: Request[Any, Any, Any]) -> None:
@@ -193,7 +153,7 @@ class EvidenceController(Controller):
     @post(
         "/",
         operation_id="attach_evidence",
-        operation_class=TakesFile,
+        operation_class=takes_file(_MEDIA_TYPES, "20 MB"),
         before_request=read_file,
         request_max_body_size=SIZE_MAX,
         opt={"access": company("listings:write"), "refusals": (413, 415)},
@@ -230,7 +190,7 @@ class EvidenceController(Controller):
     @get(
         "/{evidence_id:str}",
         operation_id="fetch_evidence",
-        operation_class=GivesFile,
+        operation_class=gives_file(_MEDIA_TYPES),
         media_type=MediaType.TEXT,
         opt={"access": company("listings:read")},
     )
@@ -244,13 +204,7 @@ class EvidenceController(Controller):
         return Answer(
             await storage.get(paper.sha256),
             media_type=paper.media_type,
-            headers={
-                # Uploaded by strangers: never shown inside our own pages, never taken for another
-                # type.
-                "content-disposition": f"attachment; filename*=UTF-8''{quote(paper.file_name)}",
-                "content-security-policy": "sandbox; default-src 'none'",
-                "x-content-type-options": "nosniff",
-            },
+            headers=dict(as_attachment(paper.file_name)),
         )
 
 
