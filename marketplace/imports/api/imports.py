@@ -1,21 +1,10 @@
 """Routes: send a file, watch it, read what was found, accept, show as evidence, export, delete."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 from uuid import UUID
 
 from litestar import Controller, Request, delete, get, post
 from litestar.enums import MediaType
-from litestar.openapi.spec import (
-    OpenAPIFormat,
-    OpenAPIMediaType,
-    OpenAPIResponse,
-    OpenAPIType,
-    Operation,
-    RequestBody,
-    Schema,
-)
 from litestar.params import JSONBody, Parameter, QueryParameter
 from litestar.response import Stream
 from msgspec import Meta
@@ -37,6 +26,7 @@ from marketplace.imports.service.receiving import TEXT, WORKBOOK
 from marketplace.infra.access import company
 from marketplace.infra.http.answers import Answer
 from marketplace.infra.http.etags import etag_of
+from marketplace.infra.http.files import FileName, as_attachment, gives_file, takes_file
 from marketplace.infra.http.parameters import (
     AcceptLanguage,
     Cursor,
@@ -50,48 +40,12 @@ from marketplace.infra.http.parameters import (
 from marketplace.kernel.ids import format_id, parse_id, pattern
 from marketplace.kernel.language import preferred
 from marketplace.kernel.paging import LIMIT_DEFAULT, decode_cursor, window_of
-from marketplace.kernel.text import END
 from marketplace.licensing.eligibility.findings import load_rules
 from marketplace.listings.schemas import EvidenceOut
 
 ImportId = Annotated[str, Parameter(description="Import", pattern=pattern("imp"))]
-FileName = Annotated[
-    str,
-    Parameter(
-        description="Name of the file, with its ending",
-        min_length=1,
-        max_length=150,
-        pattern=rf"^[^\x00-\x1f\x7f/\\]+{END}",
-    ),
-]
 _PLACE: Final = tuple[Annotated[int, Meta(ge=0, le=2_000_000)]]
-_BYTES: Final = OpenAPIMediaType(
-    schema=Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY)
-)
-_FILES: Final = {WORKBOOK: _BYTES, TEXT: _BYTES}
-_SAFE: Final = {
-    # Made by strangers: never shown inside our own pages, never taken for another type.
-    "content-security-policy": "sandbox; default-src 'none'",
-    "x-content-type-options": "nosniff",
-}
-
-
-@dataclass
-class TakesFile(Operation):
-    """Describes a route whose body is a file."""
-
-    def __post_init__(self) -> None:
-        """Say which types may be sent."""
-        self.request_body = RequestBody(content=_FILES, required=True, description="Up to 50 MB")
-
-
-@dataclass
-class GivesFile(Operation):
-    """Describes a route whose answer is a file."""
-
-    def __post_init__(self) -> None:
-        """Say which types come back."""
-        self.responses = {"200": OpenAPIResponse(description="The file", content=_FILES)}
+_MEDIA_TYPES: Final = (WORKBOOK, TEXT)
 
 
 class ImportController(Controller):
@@ -103,7 +57,7 @@ class ImportController(Controller):
     @post(
         "/",
         operation_id="post_import",
-        operation_class=TakesFile,
+        operation_class=takes_file(_MEDIA_TYPES, "50 MB"),
         status_code=202,
         middleware=[FileMiddleware],
         request_max_body_size=SIZE_MAX,
@@ -232,7 +186,7 @@ class ImportController(Controller):
     @get(
         "/{import_id:str}/file",
         operation_id="fetch_import",
-        operation_class=GivesFile,
+        operation_class=gives_file(_MEDIA_TYPES),
         media_type=MediaType.TEXT,
         opt={"access": company("imports:read")},
     )
@@ -244,13 +198,13 @@ class ImportController(Controller):
         return Answer(
             await storage.get(batch.sha256),
             media_type=batch.media_type,
-            headers={"content-disposition": _attachment(batch.file_name), **_SAFE},
+            headers=dict(as_attachment(batch.file_name)),
         )
 
     @get(
         "/{import_id:str}/export",
         operation_id="export_import",
-        operation_class=GivesFile,
+        operation_class=gives_file(_MEDIA_TYPES),
         media_type=MediaType.TEXT,
         opt={"access": company("imports:read"), "refusals": (409,)},
     )
@@ -272,9 +226,8 @@ class ImportController(Controller):
             export.pieces(),
             media_type=WORKBOOK if file_format is ExportFormat.XLSX else TEXT,
             headers={
-                "content-disposition": _attachment(f"{import_id}.{file_format.value}"),
+                **as_attachment(f"{import_id}.{file_format.value}"),
                 "content-length": str(export.size_bytes),
-                **_SAFE,
             },
         )
 
@@ -299,7 +252,3 @@ def _answer(batch: Import, language: str) -> Answer[ImportOut]:
         # The sentences are part of the answer, so the language is part of its tag.
         headers={"etag": f'{tag[:-1]}.{language}"', "vary": "Accept-Language"},
     )
-
-
-def _attachment(name: str) -> str:
-    return f"attachment; filename*=UTF-8''{quote(name)}"
