@@ -231,7 +231,7 @@ class TestList:
             ("Windows Server 2012 R2 Nutzer-CALs", "ws_cal-2012-user"),
             ("Windows Server 2019 Remote Desktop Services User CAL", "rds_cal-2019-user"),
             ("RDS-Gerätezugriffslizenz 2022 (Geräte)", "rds_cal-2022-device"),
-            ("Licence d’accès client Windows Server 2016 utilisateur", "ws_cal-2016-user"),
+            ("Licence d\u2019accès client Windows Server 2016 utilisateur", "ws_cal-2016-user"),
             ("SQL Server 2019 Device CAL", "sql_cal-2019-device"),
             ("Exchange Server Standard 2019 User CAL", "exch_std_cal-2019-user"),
             ("WinSvrCAL 2019 SNGL OLP NL UsrCAL", "ws_cal-2019-user"),

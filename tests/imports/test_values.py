@@ -1,5 +1,6 @@
 """Numbers and dates of many countries: what is certain is read, what is not is said."""
 
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Final
 
@@ -88,10 +89,8 @@ class TestWhole:
 
     @given(st.text(max_size=40), st.sampled_from(["", ".", ","]))
     def test_any_text_is_a_number_or_refused(self, text: str, decimal: str) -> None:
-        try:
-            read_whole(text, decimal)
-        except Unreadable as problem:
-            assert str(problem) in {"unreadable", "not_whole"}
+        with suppress(Unreadable):
+            assert isinstance(read_whole(text, decimal), int)
 
 
 class TestDate:
@@ -130,10 +129,8 @@ class TestDate:
 
     @given(st.text(max_size=40), st.sampled_from(["", "dmy", "mdy"]))
     def test_any_text_is_a_date_or_refused(self, text: str, order: str) -> None:
-        try:
-            read_date(text, order)
-        except Unreadable as problem:
-            assert str(problem) in {"unreadable", "ambiguous"}
+        with suppress(Unreadable):
+            assert isinstance(read_date(text, order), date)
 
 
 class TestVotes:

@@ -58,10 +58,13 @@ class AccessGatherer:
     def add(self, number: int, user: Cell, device: Cell, host: Cell) -> None:
         """Take in one line."""
         self.lines += 1
-        user_index, device_index = self._users.find(user), self._devices.find(device)
-        if user_index < 0 or device_index < 0:
+        # Both are looked at before either is numbered: a wrong line leaves no name behind.
+        if not (self._users.knows(user) and self._devices.knows(device)) and (
+            _wrong(user, "user") or _wrong(device, "device")
+        ):
             self._refuse(number, user, device)
             return
+        user_index, device_index = self._users.find(user), self._devices.find(device)
         # One number per access, so that a million of them sort and compare at once.
         host_index = self._hosts.find(host) + 1
         self._packed.append((user_index << 2 * _BITS) | (device_index << _BITS) | host_index)
@@ -107,6 +110,10 @@ class _Register:
         self.names: list[str] = []
         self._by_cell: dict[Cell, int] = {}
         self._by_key: dict[str, int] = {}
+
+    def knows(self, cell: Cell) -> bool:
+        """Say whether this very cell came before."""
+        return cell in self._by_cell
 
     def find(self, cell: Cell) -> int:
         """Give the number of a name, -1 for a cell that holds none."""

@@ -29,6 +29,10 @@ CELLS_OF_ROW_MAX: Final = 16_384
 """Columns of a sheet in the file format."""
 ROWS_MAX: Final = 1_048_576
 """Rows of a sheet in the file format."""
+CELLS_MAX: Final = 4_000_000
+"""Cells of the whole workbook: 100,000 lines of 40 columns. Reading so many takes a minute."""
+ELEMENTS_MAX: Final = 15_000_000
+"""XML elements of the whole workbook."""
 DEPTH_MAX: Final = 40
 _SMALL: Final = 100_000
 _ROW_DIGITS: Final = 7
@@ -107,12 +111,13 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
         _refuse_size(part)
     if sum(part.file_size for part in parts) > UNPACKED_MAX:
         raise FileRefused("unpacks_too_large", most=UNPACKED_MAX // 1_000_000)
+    shape = _Shape()
     for part in parts:
         with archive.open(part) as stream:
             # By content: a program finds its parts by reference, whatever their names end in.
             is_xml = stream.read(4).startswith(_XML_STARTS)
         if is_xml:
-            _scan(archive, part)
+            _scan(archive, part, shape)
     _refuse_disguised_sheets(archive)
 
 
@@ -143,42 +148,62 @@ def _refuse_size(part: zipfile.ZipInfo) -> None:
 
 
 class _Shape:
-    """Counts what a parser would have to hold in memory, and refuses what no workbook holds."""
+    """Counts what a parser would have to hold or walk, and refuses what no workbook holds."""
 
     def __init__(self) -> None:
         self._depth = 0
-        self._cells = 0
+        self._cells_of_row = 0
         self._rows = 0
+        self._cells = 0
+        self._elements = 0
+
+    def begin_part(self) -> None:
+        """Start with the next part; cells and elements go on counting."""
+        self._depth = self._cells_of_row = self._rows = 0
 
     def doctype(self, *_: object) -> None:
+        """Refuse a DOCTYPE or an entity."""
         raise FileRefused("entities")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Count an element."""
         self._depth += 1
+        self._elements += 1
         if self._depth > DEPTH_MAX:
             raise FileRefused("damaged")
+        if self._elements > ELEMENTS_MAX:
+            raise FileRefused("too_many_cells", most=CELLS_MAX)
         kind = name.rpartition(":")[2]
-        if kind == "row":
-            self._cells = 0
-            self._rows += 1
-            number = attributes.get("r", "1")
-            # A reader fills the gap before a row that says it is the billionth.
-            if not (number.isdecimal() and len(number) <= _ROW_DIGITS and int(number) <= ROWS_MAX):
-                raise FileRefused("damaged")
-            if self._rows > ROWS_MAX:
-                raise FileRefused("too_many_rows", most=ROWS_MAX)
-        elif kind == "c":
-            self._cells += 1
-            if self._cells > CELLS_OF_ROW_MAX:
-                raise FileRefused("too_wide", columns=self._cells, most=CELLS_OF_ROW_MAX)
+        if kind == "c":
+            self._count_cell()
+        elif kind == "row":
+            self._count_row(attributes.get("r", "1"))
 
     def end(self, _name: str) -> None:
+        """Leave an element."""
         self._depth -= 1
 
+    def _count_cell(self) -> None:
+        self._cells_of_row += 1
+        self._cells += 1
+        if self._cells_of_row > CELLS_OF_ROW_MAX:
+            raise FileRefused("too_wide", columns=self._cells_of_row, most=CELLS_OF_ROW_MAX)
+        if self._cells > CELLS_MAX:
+            raise FileRefused("too_many_cells", most=CELLS_MAX)
 
-def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    def _count_row(self, number: str) -> None:
+        self._cells_of_row = 0
+        self._rows += 1
+        # A reader fills the gap before a row that says it is the billionth.
+        if not (number.isdecimal() and len(number) <= _ROW_DIGITS and int(number) <= ROWS_MAX):
+            raise FileRefused("damaged")
+        if self._rows > ROWS_MAX:
+            raise FileRefused("too_many_rows", most=ROWS_MAX)
+
+
+def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo, shape: _Shape) -> None:
     """Walk one XML part without building anything."""
-    shape = _Shape()
+    shape.begin_part()
     parser = expat.ParserCreate()
     parser.StartDoctypeDeclHandler = shape.doctype
     parser.EntityDeclHandler = shape.doctype
