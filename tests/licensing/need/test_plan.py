@@ -120,11 +120,13 @@ class TestPlan:
         assert "need.fewest_licences" in keys(plan)
         assert "need.price_unknown" in keys(plan)
 
-    def test_a_missing_rds_price_leaves_the_cost_open(self) -> None:
+    @pytest.mark.parametrize("unpriced", ["rds_cal-2022-user", "ws_cal-2022-user"])
+    def test_a_missing_price_on_the_hosts_leaves_the_cost_open(self, unpriced: str) -> None:
+        # The base CAL of the servers has a price; the one that must reach the host beneath RDS may have none.
         accesses = accesses_of([(0, 0, 0)], Size(1, 1, 1))
-        plan = plan_accesses(accesses, REMOTE, price_list("rds_cal-2022-user"))
+        plan = plan_accesses(accesses, REMOTE, price_list(unpriced))
         assert costs(plan) == {"all_user": None, "all_device": 10_600}
-        assert plan.could_save_at_most is None
+        assert (plan.could_save_at_most, plan.advice.recommended) == (None, None)
 
     def test_hosts_without_a_version_are_refused(self) -> None:
         accesses = accesses_of([(0, 0, 0)], Size(1, 1, 1))
