@@ -247,8 +247,12 @@ class TestList:
             ("Windows Server User CAL", "product_ambiguous"),
             ("Windows Server 2019 User or Device CAL", "product_ambiguous"),
             ("Windows Server 2019 CAL SQL Server User", "product_ambiguous"),
-            ("Windows Server 2019 Standard", "product_unknown"),
-            ("Photoshop", "product_unknown"),
+            ("Dynamics CRM 2016 User CAL", "product_unknown"),
+            ("CrmCAL 2016 SNGL OLP NL FooCAL", "product_unknown"),
+            ("Sharepoint-Zugriffslizenz 2019", "product_unknown"),
+            ("Licence d\u2019accès Project", "product_unknown"),
+            ("Adgangslicens til Project", "product_unknown"),
+            ("Windows Server 2019 (Gerät)", "product_unknown"),
             ("WinSvrCAL 2019 UsrCAL DvcCAL", "product_contradiction"),
             ("WinSvrCAL ALNG SA MVL UsrCAL", "sa_only"),
         ],
@@ -257,6 +261,39 @@ class TestList:
         (line,) = listed(f'"{name}",5')
         assert {one.code for one in line.problems} == {code}
         assert line.position is None
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Office Standard 2016",
+            "Windows Server 2019 Standard",
+            "Photoshop",
+            "LOCAL BACKUP",
+            "Visio Std 2019 (1 user)",
+            "SQLSvrStd 2019 SNGL OLP NL",
+        ],
+    )
+    @pytest.mark.parametrize("day", ["", "2017-05-04", "long ago"])
+    def test_other_software_is_no_mistake(self, name: str, day: str) -> None:
+        (line,) = listed(f"{name},many,{day}")
+        assert (line.outcome, line.problems, line.position) == (Outcome.OTHER, (), None)
+
+    @pytest.mark.parametrize(
+        ("cells", "outcome"),
+        [
+            ("R18-99999,,", Outcome.BAD),
+            ("6vc-99999,Some Text,", Outcome.BAD),
+            ("021-10554,,", Outcome.OTHER),
+            ("R18,Some Text,", Outcome.OTHER),
+            (",Project 2019,Device CAL", Outcome.BAD),
+            (",Project 2019,Device", Outcome.OTHER),
+            (",Windows Server 2019,Device", Outcome.BAD),
+            (",,Device", Outcome.BAD),
+        ],
+    )
+    def test_what_looks_like_a_cal_is_asked_back(self, cells: str, outcome: Outcome) -> None:
+        (line,) = listed(f"{cells},5", head="Part Number,Product,CAL Type,Quantity")
+        assert line.outcome is outcome
 
     def test_part_number_and_name_must_agree(self) -> None:
         head = "Part Number,Product,Quantity"

@@ -21,6 +21,8 @@ from marketplace.licensing.sku_text import Offer
 COUNTRY_LANGUAGES: Final = ("en", "de", "fr", "da")
 _INSIDE_MIN: Final = 7
 _CODE_LENGTH: Final = 2
+_ABBREVIATED: Final = re.compile(r"[a-z\d]CALs?\b")
+"""The end of `WinSvrCAL` and `UsrCAL`, but not of `LOCAL`."""
 _YEAR: Final = re.compile(r"(?<!\d)(20\d\d)(?: ?(r2)\b)?", re.IGNORECASE)
 
 
@@ -76,6 +78,17 @@ def read_name(text: str) -> Named:
         versions=_versions(text, families),
         metrics=read_metrics(text),
     )
+
+
+def says_cal(text: str) -> bool:
+    """Say whether a text uses a word for CALs, also at the end of an abbreviation."""
+    return _says(f" {fold(text)} ", _dictionary().cal_words) or bool(_ABBREVIATED.search(text))
+
+
+def says_server(text: str) -> bool:
+    """Say whether a text names a server product that has CALs, whether or not it means its CALs."""
+    padded = f" {fold(text)} "
+    return any(_says(padded, row.texts) for row in _dictionary().family)
 
 
 @lru_cache(maxsize=8_192)

@@ -57,7 +57,7 @@ def check_licences(line: RawLine, context: Context, kind: Kind) -> CheckedLine:
         text_of(line, "version"),
         text_of(line, "metric"),
     )
-    if not problems and not meant.is_cal and kind is Kind.LICENCE_STATEMENT:
+    if not problems and not meant.is_cal:
         return CheckedLine(number=line.number, outcome=Outcome.OTHER, read=line.cells)
     if meant.problem is not None:
         problems.append(meant.problem)

@@ -4,13 +4,21 @@ Every source that speaks must agree. What they leave open is not filled in: the 
 problem that names the candidates.
 """
 
-from functools import lru_cache
+from collections.abc import Set as AbstractSet
+from functools import cache, lru_cache
 from typing import Final, TypeVar
 
 import msgspec
 
 from marketplace.imports.domain.lines import LineProblem
-from marketplace.imports.domain.names import Named, read_metrics, read_name, read_version
+from marketplace.imports.domain.names import (
+    Named,
+    read_metrics,
+    read_name,
+    read_version,
+    says_cal,
+    says_server,
+)
 from marketplace.licensing.catalogue import Metric, PartNumber, Product, load_catalogue
 from marketplace.licensing.sku_text import Offer, SkuText, decode_sku_text
 
@@ -20,7 +28,7 @@ CANDIDATES_MAX: Final = 12
 
 
 class Meant(msgspec.Struct, frozen=True, kw_only=True):
-    """The product of a line, or why there is none. `is_cal` is False when nothing on the line names a CAL."""
+    """The product of a line, or why there is none. `is_cal` is False when it names something else."""
 
     product: Product | None = None
     problem: LineProblem | None = None
@@ -55,7 +63,9 @@ def find_product(number: str, name: str, version: str, metric: str) -> Meant:
     if not families:
         column = "product" if name else "part_number"
         code = "product_unknown" if name or number else "product_missing"
-        return Meant(problem=LineProblem(code, column), is_cal=False)
+        return Meant(
+            problem=LineProblem(code, column), is_cal=_looks_like_cal(number, name, metric)
+        )
     said += _more(families, version, metric)
     notes = _notes(part, sku)
     if sku is not None and sku.offer is Offer.SA_ONLY:
@@ -64,6 +74,30 @@ def find_product(number: str, name: str, version: str, metric: str) -> Meant:
     product = found if isinstance(found, Product) else None
     problem = found if isinstance(found, LineProblem) else None
     return Meant(product=product, problem=problem, notes=notes, part=part, sku=sku)
+
+
+def _looks_like_cal(number: str, name: str, metric: str) -> bool:
+    """Tell a CAL that is not known from other software, of which a list of licences is full.
+
+    A line without any product is no other software either. Both a server with CALs and a user or
+    device: `Windows Server 2019 Device` means a CAL, `Windows Server 2019 Standard` does not.
+    """
+    if not number and not name:
+        return True
+    said = f"{name} {metric}"
+    series, mark, _ = number.strip().upper().partition("-")
+    return (
+        says_cal(said)
+        or bool(mark and series in _series())
+        or bool(says_server(name) and read_metrics(said))
+    )
+
+
+@cache
+def _series() -> AbstractSet[str]:
+    """Give the first parts of known part numbers: all numbers of a series are CALs of one family."""
+    numbers = load_catalogue().part_numbers
+    return {series for series, mark, _ in (one.partition("-") for one in numbers) if mark}
 
 
 def _gather(part: PartNumber | None, sku: SkuText | None, named: Named | None) -> list[_Said]:
