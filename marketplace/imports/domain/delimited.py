@@ -47,7 +47,7 @@ class _Reader:
         self._encoding = encoding
         self._delimiter = delimiter
 
-    def __call__(self) -> Rows:
+    def __call__(self, columns: int) -> Rows:
         lines = _lines(self._data, self._encoding)
         reader = csv.reader(lines, delimiter=self._delimiter)
         first = 1
@@ -60,7 +60,7 @@ class _Reader:
                 raise FileRefused("quote_open", line=first) from problem
             if len(cells) > COLUMNS_MAX:
                 raise FileRefused("too_wide", columns=len(cells), most=COLUMNS_MAX)
-            yield first, cells
+            yield first, cells[:columns]
             first = reader.line_num + 1
 
 

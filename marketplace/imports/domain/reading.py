@@ -36,7 +36,7 @@ from marketplace.imports.domain.lines import (
     pack_file,
 )
 from marketplace.imports.domain.refusals import FileRefused
-from marketplace.imports.domain.tables import Cell, Document, Table
+from marketplace.imports.domain.tables import COLUMNS_MAX, Cell, Document, Table
 from marketplace.imports.domain.values import Votes
 from marketplace.imports.domain.workbooks import WorkbookDocument
 
@@ -135,7 +135,7 @@ def _list(form: TableForm, fields: list[str]) -> str:
 
 def _first_rows(table: Table) -> Iterator[tuple[int, Sequence[Cell]]]:
     # A wrong delimiter may cut a file into rows it cannot be cut into: that way is not the right one.
-    rows = table.rows()
+    rows = table.rows(COLUMNS_MAX)
     for _ in range(ROWS_SEARCHED):
         row = next(rows, None)
         if row is None:
@@ -161,7 +161,7 @@ def _lines(form: KindForm, found: _Found) -> Iterator[RawLine]:
     """Give the lines below the headings, without empty ones and repeated headings."""
     count = 0
     columns = found.match.columns
-    for number, row in found.table.rows():
+    for number, row in found.table.rows(max(columns.values()) + 1):
         if number <= found.row:
             continue
         cells = {
@@ -197,7 +197,7 @@ def _read_accesses(form: KindForm, found: _Found, facts: FormatFacts, import_id:
     gatherer = AccessGatherer()
     columns = found.match.columns
     places = [columns.get(field, -1) for field in ("user", "device", "host")]
-    for number, row in found.table.rows():
+    for number, row in found.table.rows(max(columns.values()) + 1):
         # Not through `RawLine`: a million of them would take longer than everything else.
         if number <= found.row or not any(row):
             continue

@@ -14,10 +14,13 @@ Rows = Iterator[tuple[int, Sequence[Cell]]]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """One sheet, or one way to cut a text file into cells. `rows()` starts again at the top each time."""
+    """One sheet, or one way to cut a text file into cells.
+
+    `rows(columns)` starts again at the top each time and gives at most so many cells of a row.
+    """
 
     name: str
-    rows: Callable[[], Rows]
+    rows: Callable[[int], Rows]
     delimiter: str = ""
 
 

@@ -1,25 +1,23 @@
 """Workbooks (XLSX): sheets as tables, read row by row.
 
-`containers` has looked at the archive before. Formulas are not computed: their text arrives and the
-line says so. openpyxl parses with defusedxml, which is installed with us.
+`containers` has looked at the archive before anything is parsed. openpyxl reads the frame and parses
+it with defusedxml, which is installed with us; `sheets` reads the cells. Formulas are not computed:
+their text arrives and the line says so.
 """
 
 import io
 import warnings
-from collections.abc import Sequence
-from itertools import islice
-from typing import Final
+import zipfile
+from typing import Any, Final
 
 import openpyxl
-from openpyxl.workbook.workbook import Workbook
 
 from marketplace.imports.domain.containers import check_archive
 from marketplace.imports.domain.refusals import FileRefused
-from marketplace.imports.domain.tables import COLUMNS_MAX, Cell, Rows, Table
-from marketplace.imports.domain.values import plain_value
+from marketplace.imports.domain.sheets import Frame, read_rows
+from marketplace.imports.domain.tables import Rows, Table
 
 SHEETS_MAX: Final = 60
-_ROWS_AT_ONCE: Final = 500
 
 if not openpyxl.DEFUSEDXML:
     raise ImportError("defusedxml is missing: workbooks of strangers must not be parsed without it")
@@ -43,48 +41,34 @@ class WorkbookDocument:
             with warnings.catch_warnings():
                 # Styles, validations and pictures that are left out do not concern us.
                 warnings.simplefilter("ignore")
-                book: Workbook = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+                book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+                self.tables = tuple(
+                    Table(name=sheet.title, rows=_Reader(data, sheet)) for sheet in book.worksheets
+                )
         except Exception as problem:
             # The library raises whatever a broken part leads to: no list of errors would be complete.
             raise FileRefused("damaged") from problem
-        if len(book.sheetnames) > SHEETS_MAX:
+        if len(self.tables) > SHEETS_MAX:
             raise FileRefused("too_many_sheets", most=SHEETS_MAX)
-        self.tables = tuple(
-            Table(name=name, rows=_Reader(book, name))
-            for name in book.sheetnames
-            if hasattr(book[name], "iter_rows")
-        )
 
 
 class _Reader:
-    def __init__(self, book: Workbook, name: str) -> None:
-        self._book = book
-        self._name = name
+    def __init__(self, data: bytes, sheet: Any) -> None:
+        self._data = data
+        # The library has no public names for these; its version is pinned.
+        self._path = str(sheet._worksheet_path)  # noqa: SLF001 - as said above
+        self._frame = Frame(
+            texts=sheet._shared_strings,  # noqa: SLF001 - as said above
+            date_styles=sheet.parent._date_formats,  # noqa: SLF001 - as said above
+            epoch=sheet.parent.epoch,
+        )
 
-    def __call__(self) -> Rows:
-        sheet = self._book[self._name]
-        # The size a sheet claims to have may be a lie or missing.
-        if hasattr(sheet, "reset_dimensions"):
-            sheet.reset_dimensions()
-        rows = sheet.iter_rows(max_col=COLUMNS_MAX, values_only=True)
-        number = 0
-        while True:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    piece = list(islice(rows, _ROWS_AT_ONCE))
-            except Exception as problem:
-                # As above: a broken sheet may raise anything.
-                raise FileRefused("damaged") from problem
-            if not piece:
-                return
-            for row in piece:
-                number += 1
-                yield number, _cells(row)
-
-
-def _cells(row: Sequence[object]) -> list[Cell]:
-    cells = [plain_value(value) for value in row]
-    while cells and cells[-1] == "":
-        cells.pop()
-    return cells
+    def __call__(self, columns: int) -> Rows:
+        try:
+            with (
+                zipfile.ZipFile(io.BytesIO(self._data)) as archive,
+                archive.open(self._path) as stream,
+            ):
+                yield from read_rows(stream, self._frame, columns)
+        except (zipfile.BadZipFile, KeyError) as problem:
+            raise FileRefused("damaged") from problem
