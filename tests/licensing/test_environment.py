@@ -320,7 +320,7 @@ class TestPeople:
         older, newer = (
             option_of(need_of(group, "ws_ec"), Metric.SERVER) for group in answer.groups[:2]
         )
-        assert (older.quantity, newer.quantity) == (5, 2)
+        assert (older.quantity, newer.quantity) == (3, 2)
         assert (newer.products, versions(newer.unconfirmed)) == ((), "2022 2025")
         assert need_of(answer.groups[0], "ws_ec").statement.rule == "R10"
 

@@ -42,6 +42,8 @@ _EQUIVALENCE_READ_UP_TO: Final = "2022"
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One way to answer a need: licences of a metric, and how many (None: not known).
 
+    Licences of people and devices serve every group (R05), so what groups ask for never adds up. Connectors stay with
+    their servers (R10): `quantity` counts the servers of the group alone, and the groups add up.
     `products` are known to do, `unconfirmed` do by a cell that no source states, `not_held` would reach the host but
     fit on none of the licence servers. `statement` says why the first of them does.
     """
@@ -151,7 +153,7 @@ def _group(
     group: ServerGroup | SessionHosts,
     required: tuple[Requirement, ...],
 ) -> GroupCoverage:
-    needs = tuple(_need(environment, row) for row in required if row.target == target)
+    needs = tuple(_need(environment, row, group) for row in required if row.target == target)
     return GroupCoverage(
         target=target,
         server=name_of(group),
@@ -161,12 +163,17 @@ def _group(
     )
 
 
-def _need(environment: Environment, requirement: Requirement) -> Need:
+def _need(
+    environment: Environment, requirement: Requirement, group: ServerGroup | SessionHosts
+) -> Need:
     kind = load_catalogue().families[requirement.family].kind
     return Need(
         family=requirement.family,
         statement=_why(requirement, kind),
-        options=tuple(_option(environment, requirement, metric) for metric in requirement.metrics),
+        options=tuple(
+            _option(environment, requirement, metric, _quantity(requirement, metric, group))
+            for metric in requirement.metrics
+        ),
     )
 
 
@@ -186,7 +193,17 @@ def _why(requirement: Requirement, kind: FamilyKind) -> Statement:
     return state("R01", "coverage.need_base", name)
 
 
-def _option(environment: Environment, requirement: Requirement, metric: Metric) -> Option:
+def _quantity(
+    requirement: Requirement, metric: Metric, group: ServerGroup | SessionHosts
+) -> int | None:
+    """Return how many licences of a metric the group asks for by itself."""
+    # A requirement adds up the connectors of newer servers, because a fit counts one stock against all of them.
+    return group.count if metric is Metric.SERVER else requirement.demand(metric)
+
+
+def _option(
+    environment: Environment, requirement: Requirement, metric: Metric, quantity: int | None
+) -> Option:
     catalogue = load_catalogue()
     family = catalogue.families[requirement.family]
     products: list[Product] = []
@@ -203,7 +220,7 @@ def _option(environment: Environment, requirement: Requirement, metric: Metric) 
     first = next(iter((*products, *unconfirmed)), None)
     return Option(
         metric=metric,
-        quantity=requirement.demand(metric),
+        quantity=quantity,
         products=tuple(products),
         unconfirmed=tuple(unconfirmed),
         not_held=tuple(not_held),
