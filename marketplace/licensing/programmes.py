@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from marketplace.licensing.eligibility.days import day_after
+from marketplace.licensing.days import day_after
 from marketplace.licensing.reading import Row, read_data
 
 

@@ -10,7 +10,6 @@ from functools import cache
 import msgspec
 
 from marketplace.licensing.catalogue import FamilyKind, Metric, PartNumber, load_catalogue
-from marketplace.licensing.eligibility.days import day_after
 from marketplace.licensing.eligibility.findings import Case, Finding
 from marketplace.licensing.eligibility.positions import SaStatus, SourcePosition
 
@@ -162,11 +161,9 @@ def _assurance(position: SourcePosition) -> _Span | None:
 
 
 def _is_renewal(position: SourcePosition, changed_on: date, today: date) -> bool:
-    """Say whether SA that had begun before that day was still active on the day before it."""
+    """Say whether SA was active on that day and had begun before it: its first day renews nothing."""
     span = _assurance(position)
-    if span is None or changed_on > today or changed_on <= span.first:
-        return False
-    return span.last is None or changed_on <= day_after(span.last)
+    return span is not None and span.first < changed_on <= today and span.holds(changed_on)
 
 
 def _purchased_version(position: SourcePosition) -> str:

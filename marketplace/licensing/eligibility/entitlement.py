@@ -3,7 +3,7 @@
 from datetime import date
 
 from marketplace.licensing.catalogue import FamilyKind, load_catalogue
-from marketplace.licensing.eligibility.days import day_after
+from marketplace.licensing.days import day_after
 from marketplace.licensing.eligibility.findings import Case, Finding
 from marketplace.licensing.eligibility.positions import Term
 from marketplace.licensing.programmes import (

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 
 from marketplace.licensing.catalogue import Reach, load_catalogue
-from marketplace.licensing.eligibility.days import day_after
+from marketplace.licensing.days import day_after
 from marketplace.licensing.eligibility.findings import Case, Finding, load_rules
 from marketplace.licensing.eligibility.positions import (
     SELLER,
