@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from marketplace.licensing.catalogue import Metric, load_catalogue
-from marketplace.licensing.eligibility.findings import Outcome, load_rules
-from marketplace.licensing.eligibility.positions import SellerRole, Term
+from marketplace.licensing.eligibility.findings import Outcome, evidence_for, load_rules
+from marketplace.licensing.eligibility.positions import EvidenceKind, SellerRole, Term
 from marketplace.licensing.programmes import LicenceTerms, Programme, load_programmes
 from marketplace.licensing.reading import Row, read_data
 from marketplace.licensing.rules import Chapter
@@ -144,6 +144,19 @@ class TestRuleSet:
         for code, row in load_rules().findings.items():
             if code.endswith("unproven"):
                 assert row.evidence, code
+
+    @pytest.mark.parametrize(
+        ("rule", "kinds"),
+        [
+            ("C03", {EvidenceKind.FIRST_INVOICE}),
+            # Nothing proves C18 beforehand; what its holds wait for is what a certificate names.
+            ("C18", {EvidenceKind.AUTHORITY_PROOF, EvidenceKind.OTHER}),
+        ],
+    )
+    def test_papers_prove_a_rule_or_cure_what_it_finds(
+        self, rule: str, kinds: set[EvidenceKind]
+    ) -> None:
+        assert evidence_for(rule) == kinds
 
     def test_finding_sources_are_known(self) -> None:
         known = set(load_catalogue().sources)

@@ -1,6 +1,5 @@
 """The verdict over findings, the transfer's own check, and what must hold for every position."""
 
-import time
 from datetime import date, timedelta
 from typing import Any
 
@@ -144,18 +143,3 @@ class TestForEveryCal:
         second = data.draw(st.integers(first, len(servers) - 1))
         older, newer = covers(cal, servers[first]), covers(cal, servers[second])
         assert newer.covered <= older.covered
-
-
-class TestSpeed:
-    def test_one_assessment_takes_well_under_a_millisecond(self) -> None:
-        case = enterprise(offered=60, retained=40)
-        assess(case, SOUND, TODAY, Zone.EEA)
-        best = min(self.seconds(case) for _ in range(5))
-        assert best < 0.001
-
-    def seconds(self, case: SourcePosition) -> float:
-        rounds = 200
-        start = time.perf_counter()
-        for _ in range(rounds):
-            assess(case, SOUND, TODAY, Zone.EEA)
-        return (time.perf_counter() - start) / rounds
