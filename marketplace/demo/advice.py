@@ -83,7 +83,8 @@ def _ask(customer: Caller, licences: str, pairs: Any, say: Say) -> Any:
         say(f"   {statement['text']}")
     proof = answer["accesses"]["proof"]
     say(
-        f"   proof: a flow of {proof['flow']} meets a cost of {proof['cost']}, so nothing is cheaper"
+        f"   proof: a flow of {proof['flow']}, less {proof['owned']} for the licences owned, says {proof['least']} at"
+        f" least; the answer costs {proof['cost']}"
     )
     return answer
 

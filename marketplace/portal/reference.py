@@ -161,8 +161,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     schema = _resolved(document, schema)
-    given = _given_example(schema)
-    if given is not None:
+    for given in _given_examples(schema):
         return given
     for choice in ("oneOf", "anyOf"):
         if choice in schema:
@@ -180,9 +179,9 @@ def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     )
 
 
-def _given_example(schema: dict[str, Any]) -> Any:
-    for single in ("example", "default", "const"):
-        if single in schema:
-            return schema[single]
-    options = schema.get("examples") or schema.get("enum")
-    return next(iter(options)) if options else None
+def _given_examples(schema: dict[str, Any]) -> list[Any]:
+    """Give what the schema itself shows, best first; null only where it is meant as an example."""
+    if schema.get("examples"):
+        return list(schema["examples"])
+    singles = [schema.get(name) for name in ("example", "default", "const")]
+    return [value for value in (*singles, *schema.get("enum", ())) if value is not None]

@@ -39,6 +39,8 @@ class TestLeastCost:
         assert (facts["users"], facts["devices"], facts["accesses"]) == (21, 31, 50)
         assert facts["proof"] == {
             "flow": USER_PRICE + DEVICE_PRICE,
+            "owned": 0,
+            "least": USER_PRICE + DEVICE_PRICE,
             "cost": USER_PRICE + DEVICE_PRICE,
             "could_save_at_most": 0,
             "in_licences": False,
@@ -46,6 +48,18 @@ class TestLeastCost:
         assert facts["could_save_at_most"]["amount_minor"] == 0
         assert option_of(body["answer"], "all_user")["cost"]["amount_minor"] == 21 * USER_PRICE
         assert option_of(body["answer"], "all_device")["cost"]["amount_minor"] == 31 * DEVICE_PRICE
+
+    async def test_licences_owned_as_a_number_are_credited_against_the_flow(
+        self, client: httpx.AsyncClient, asker: Person
+    ) -> None:
+        owned = [{"product": "ws_cal-2019-user", "quantity": 1}]
+        accesses = [["anna", "kiosk"], ["anna", "desk"], ["ben", "kiosk"], ["ben", "desk"]]
+        answer = await calculate(client, asker, servers=["2019"], accesses=accesses, owned=owned)
+        proof = answer.json()["answer"]["accesses"]["proof"]
+        assert proof["owned"] > 0
+        assert proof["flow"] - proof["owned"] <= proof["least"] <= proof["cost"]
+        assert proof["could_save_at_most"] == proof["cost"] - proof["least"]
+        assert proof["cost"] == USER_PRICE
 
     async def test_list_says_who_gets_what(self, client: httpx.AsyncClient, asker: Person) -> None:
         body = (await calculate(client, asker, servers=["2019"], accesses=star(20, 30))).json()

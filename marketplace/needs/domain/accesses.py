@@ -17,7 +17,7 @@ from marketplace.licensing.need.network import Holders
 from marketplace.licensing.need.options import Option, OptionKind
 from marketplace.licensing.need.plan import Owned, Plan, plan_accesses
 from marketplace.licensing.need.prices import PriceList
-from marketplace.licensing.need.proof import check_proof
+from marketplace.licensing.need.proof import check_proof, least_minor
 from marketplace.licensing.need.targets import Target, accepted_products
 from marketplace.needs.domain.answer import AccessFacts, Draft, ProofFacts, chosen_option
 from marketplace.needs.domain.assignment import Given, write_assignment
@@ -216,8 +216,9 @@ def _facts(problem: Problem, found: Plan, shown: OptionKind) -> AccessFacts:
         could_save_at_most=found.could_save_at_most,
         proof=ProofFacts(
             flow_minor=-(-proof.value // proof.scale),
+            owned_minor=proof.weights.times(found.task.owned) // proof.scale,
+            least_minor=least_minor(found.task, proof),
             cost_minor=answer.cost_minor,
-            could_save_at_most_minor=answer.could_save_at_most_minor,
             counts_licences=found.could_save_at_most is None,
         ),
     )

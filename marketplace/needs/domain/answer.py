@@ -76,15 +76,22 @@ class FollowUps(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProofFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was checked without the solver: every access is licensed, and no way can cost less than the flow.
+    """What was checked without the solver: every access is licensed, and no way can cost less than `least_minor`.
 
-    Minor units, or licences while a price is missing (`counts_licences`).
+    That is the flow less what licences owned as a number are credited with. Minor units, or licences while a price is
+    missing (`counts_licences`).
     """
 
     flow_minor: int
+    owned_minor: int
+    least_minor: int
     cost_minor: int
-    could_save_at_most_minor: int
     counts_licences: bool
+
+    @property
+    def could_save_at_most_minor(self) -> int:
+        """The most that a better answer could save; 0: proven least."""
+        return self.cost_minor - self.least_minor
 
 
 class AccessFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,10 +16,11 @@ from marketplace.licensing.need.gap import Amount, Gap, NeedLine
 from marketplace.licensing.need.kinds import Kind
 from marketplace.licensing.need.options import Option, OptionKind
 from marketplace.licensing.need.prices import PriceSource, UnitPrice
-from marketplace.needs.domain.answer import AccessFacts, Answer, Missing
+from marketplace.needs.domain.answer import Answer, Missing
 from marketplace.needs.domain.market import Market, Priced
 from marketplace.needs.domain.need import STEPS, Need, NeedState
 from marketplace.needs.domain.request import Source
+from marketplace.needs.schemas.accesses import AccessesOut
 from marketplace.needs.schemas.follow_ups import FollowUpOut, follow_ups_of
 from marketplace.quotes.schemas.fit import StatementOut
 from marketplace.quotes.schemas.products import ProductOut
@@ -230,56 +231,6 @@ class ExternalOut(msgspec.Struct, frozen=True, kw_only=True):
             connectors_cost=external.connectors_cost,
             break_even=external.break_even,
             statements=_written(external.statements, language),
-        )
-
-
-class ProofOut(msgspec.Struct, frozen=True, kw_only=True):
-    """Why nothing is cheaper: no way to license every access costs less than the flow, and this one costs as much.
-
-    It was checked without the solver. In minor units, or in licences while a price is missing (`in_licences`).
-    """
-
-    flow: Annotated[int, Meta(ge=0)]
-    cost: Annotated[int, Meta(ge=0)]
-    could_save_at_most: Annotated[
-        int, Meta(ge=0, description="`cost` less `flow`; 0: proven least")
-    ]
-    in_licences: bool
-
-
-class AccessesOut(msgspec.Struct, frozen=True, kw_only=True):
-    """What the accesses were, and in which mode the session hosts run (RD06) in the option of the list of holders."""
-
-    users: int
-    devices: int
-    hosts: int
-    accesses: Annotated[int, Meta(description="Different ones")]
-    rows: Annotated[int, Meta(description="Rows given; of an import: different accesses")]
-    without_user: Annotated[int, Meta(description="Rows left out: no user")]
-    without_device: Annotated[int, Meta(description="Rows left out: no device")]
-    hosts_per_user: int
-    hosts_per_device: int
-    assigned: Annotated[OptionKind, Meta(description="The option of the list of holders")]
-    assignment: Annotated[str, Meta(description="Where the list of holders is (CSV)")]
-    could_save_at_most: Annotated[
-        Money | None, Meta(description="Zero: proven least. null: a price is missing")
-    ]
-    proof: ProofOut
-
-    @classmethod
-    def of(cls, facts: AccessFacts, need_id: str) -> Self:
-        """Write the facts."""
-        proof = facts.proof
-        shown = {name: getattr(facts, name) for name in facts.__struct_fields__ if name != "proof"}
-        return cls(
-            **shown,
-            assignment=f"/v1/needs/{need_id}/assignment",
-            proof=ProofOut(
-                flow=proof.flow_minor,
-                cost=proof.cost_minor,
-                could_save_at_most=proof.could_save_at_most_minor,
-                in_licences=proof.counts_licences,
-            ),
         )
 
 
