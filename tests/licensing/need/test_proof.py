@@ -2,11 +2,11 @@
 
 import random
 import zlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from marketplace.licensing.need.accesses import NO_HOST, Size
 from marketplace.licensing.need.cover import make_task, solve
@@ -15,8 +15,6 @@ from marketplace.licensing.need.kinds import PerKind
 from marketplace.licensing.need.network import Holders
 from marketplace.licensing.need.proof import Answer, Proof, Task, check_proof, pack_flow
 from tests.licensing.need.graphs import accesses_of
-
-replace: Callable[..., Any] = __import__("msgspec").structs.replace
 
 
 def sound(**changes: Any) -> tuple[Task, Answer]:
@@ -38,7 +36,7 @@ def with_marks(answer: Answer, field: str, place: int, *, mark: bool) -> Answer:
     holders = answer.holding.holders
     marks = {name: getattr(holders, name).copy() for name in holders.__struct_fields__}
     marks[field][place] = mark
-    return replace(answer, holding=replace(answer.holding, holders=Holders(**marks)))  # type: ignore[no-any-return]
+    return replace(answer, holding=replace(answer.holding, holders=Holders(**marks)))
 
 
 class TestCheckProof:
