@@ -54,7 +54,7 @@ class FollowUpOut(msgspec.Struct, frozen=True, kw_only=True):
                 for line in wish.lines
             )
         )
-        names = [f"{row.quantity} x {_name(row.product)}" for row in wish.lines]
+        names = [f"{row.quantity} \u00d7 {_name(row.product)}" for row in wish.lines]
         return cls(
             kind="request_quote",
             method="POST",
