@@ -1,6 +1,6 @@
 """The condition engine: assess a source position and judge the findings (domain notes 1.2).
 
-All of C01 to C22 are assessed, C22 once there is a buyer. Each rule gives at least one finding, none
+C01 to C22 are all asked, C22 once there is a buyer. Each rule gives at least one finding, none
 twice, in rule order, so a certificate can print what was checked and with which result. Same input,
 same day, same rule-set version: same findings.
 
