@@ -213,7 +213,7 @@ class TestImportsOfLicences:
         assert answer.status_code == 201, answer.text
         body = answer.json()["answer"]
         assert chosen_of(body)["cost"]["amount_minor"] == 3 * 3000
-        assert any(row["rule"] == "R12" and "1 x RDS" in row["text"] for row in body["notes"])
+        assert any(row["rule"] == "R12" and "1 \u00d7 RDS" in row["text"] for row in body["notes"])
 
 
 class TestSteps:
