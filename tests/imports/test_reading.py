@@ -362,6 +362,13 @@ class TestList:
             "subscription",
         }
 
+    def test_number_that_is_never_sold_on_is_noted(self) -> None:
+        (line,) = listed(
+            "DG7GMGF0DVSV:000P,RDS 2019 User CAL,5", head="Part Number,Product,Quantity"
+        )
+        assert line.outcome is Outcome.HELD
+        assert "part_number_not_tradable" in line.notes
+
     def test_line_that_lacks_nothing_but_its_product_is_bad(self) -> None:
         (line,) = listed(",5")
         assert codes(line) == {("product_missing", "part_number")}
