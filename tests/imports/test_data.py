@@ -6,7 +6,14 @@ from typing import Final
 import pytest
 
 from marketplace.imports.domain.batch import Kind, Refusal
-from marketplace.imports.domain.headings import fold, load_forms, match
+from marketplace.imports.domain.headings import (
+    Column,
+    Name,
+    TableForm,
+    fold,
+    load_forms,
+    match,
+)
 from marketplace.imports.domain.kinds import KINDS
 from marketplace.imports.domain.lines import LineProblem
 from marketplace.imports.domain.names import (
@@ -99,6 +106,12 @@ class TestHeadings:
                 for column in form.column:
                     for name in column.names:
                         assert name.confirmed == bool(name.seen), name.text
+
+    def test_spelling_that_stands_for_two_columns_is_a_defect(self) -> None:
+        names = (Name(text="Menge", language="de"),)
+        columns = (Column(field="a", names=names), Column(field="b", names=names))
+        with pytest.raises(AssertionError, match="stands for a and for b"):
+            match(["x"], TableForm(id="t", needs=(), column=columns))
 
     def test_every_kind_is_registered(self) -> None:
         assert set(KINDS) == set(Kind)

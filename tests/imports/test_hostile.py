@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from tests.support.imports import part_of, repacked, statement, workbook
 
 STATEMENT: Final = statement()
 SHEET: Final = "xl/worksheets/sheet2.xml"
+SHEETS: Final = ("xl/worksheets/sheet1.xml", SHEET)
 TYPES: Final = "[Content_Types].xml"
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
 BOMB: Final = (
@@ -50,6 +52,41 @@ def lying(data: bytes, name: str, size: int) -> bytes:
 def noise(size: int) -> bytes:
     """Give bytes that pack badly."""
     return b"".join(str(number).encode() for number in range(size // 6))[:size].ljust(size)
+
+
+def claiming(sizes: dict[str, tuple[int, int]]) -> bytes:
+    """Give a workbook whose directory claims sizes (unpacked, packed) of some parts."""
+    data = bytearray(repacked(STATEMENT, {}))
+    with zipfile.ZipFile(io.BytesIO(bytes(data))) as archive:
+        for part in archive.infolist():
+            if part.filename in sizes:
+                at = data.rfind(b"PK\x01\x02", 0, data.rfind(part.filename.encode()))
+                size, packed = sizes[part.filename]
+                data[at + 20 : at + 28] = struct.pack("<II", packed, size)
+    return bytes(data)
+
+
+def other_method() -> bytes:
+    packed = io.BytesIO(STATEMENT)
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("xl/media/x.txt", b"x")
+    return packed.getvalue()
+
+
+def wrong_checksum() -> bytes:
+    """Give a workbook with a sheet that is no XML and not what its checksum says."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(STATEMENT)) as old, zipfile.ZipFile(packed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, b"no xml here" * 1_000 if name == SHEET else old.read(name))
+    return packed.getvalue().replace(b"no xml here", b"no xyl here", 1)
+
+
+def many_elements() -> bytes:
+    """Give a sheet of nothing but elements, and some noise so that it does not pack too well."""
+    return repacked(
+        STATEMENT, {SHEET: b"<x><!--" + noise(3_000_000) + b"-->" + b"<y/>" * 15_000_000 + b"</x>"}
+    )
 
 
 def many_parts() -> bytes:
@@ -128,13 +165,23 @@ class TestArchive:
             (lambda: b"PK\x03\x04" + bytes(100), "damaged"),
             (lambda: lying(STATEMENT, SHEET, 200_000_000), "unpacks_too_large"),
             (lambda: lying(STATEMENT, SHEET, 10), "damaged"),
+            (
+                lambda: claiming(dict.fromkeys(SHEETS, (290_000_000, 1_000_000))),
+                "unpacks_too_large",
+            ),
+            (other_method, "damaged"),
+            (wrong_checksum, "damaged"),
             (many_parts, "too_many_parts"),
+            pytest.param(many_elements, "too_many_cells", marks=pytest.mark.slow),
             (encrypted_part, "encrypted"),
             (disguised, "damaged"),
         ],
     )
     def test_is_refused_before_it_is_parsed(self, make: Callable[[], bytes], code: str) -> None:
         assert code_of(make()) == code
+
+    def test_library_parses_with_its_defused_reader(self) -> None:
+        assert openpyxl.DEFUSEDXML
 
     def test_archive_inside_is_never_opened(self) -> None:
         assert read_file(Kind.LICENCE_STATEMENT, "s.xlsx", nested(), "i").lines == 5

@@ -6,8 +6,9 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.imports.domain.batch import Kind
-from marketplace.imports.domain.positions import find_all, judge_alike
+from marketplace.imports.domain.batch import FormatFacts, Kind
+from marketplace.imports.domain.lines import Context, RawLine, Value
+from marketplace.imports.domain.positions import check_licences, find_all, judge_alike
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.eligibility.conditions import judge
 from marketplace.licensing.eligibility.positions import SourcePosition, Term
@@ -38,3 +39,23 @@ positions = st.builds(
 @given(positions, st.sampled_from([Kind.LICENCE_LIST, Kind.LICENCE_STATEMENT]))
 def test_shared_verdict_is_the_verdict_of_the_line(position: SourcePosition, kind: Kind) -> None:
     assert judge_alike(position, kind, DAY) == judge(find_all(position, kind, DAY))
+
+
+def test_programme_beside_the_part_number_is_taken_and_noted() -> None:
+    cells: dict[str, Value] = {"part_number": "R18-05767", "quantity": 5, "programme": "EA"}
+    facts = FormatFacts(file_type="csv", table="list", heading_row=1, columns={})
+    line = check_licences(RawLine(2, cells), Context(facts, DAY), Kind.LICENCE_LIST)
+    assert line.position is not None
+    assert line.position.programme == "enterprise_agreement"
+    assert line.notes == ("programme_differs",)
+
+
+def test_part_number_of_a_subscription_brings_its_term_and_is_blocked() -> None:
+    number = "DG7GMGF0DVSV:000P"
+    cells: dict[str, Value] = {"part_number": number, "product": "RDS 2022 User CAL", "quantity": 5}
+    facts = FormatFacts(file_type="csv", table="list", heading_row=1, columns={})
+    line = check_licences(RawLine(2, cells), Context(facts, DAY), Kind.LICENCE_LIST)
+    assert line.notes == ("part_number_not_tradable",)
+    assert line.position is not None
+    assert line.position.term is Term.SUBSCRIPTION_3Y
+    assert line.verdict == "block"

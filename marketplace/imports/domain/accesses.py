@@ -17,7 +17,6 @@ from marketplace.imports.domain.lines import CheckedLine, LineProblem
 from marketplace.imports.domain.tables import Cell
 
 NAME_MAX: Final = 200
-PROBLEMS_MAX: Final = 10_000
 NOTHING: Final = -1
 _BITS: Final = 20
 _MASK: Final = (1 << _BITS) - 1
@@ -90,8 +89,6 @@ class AccessGatherer:
 
     def _refuse(self, number: int, user: Cell, device: Cell) -> None:
         self.bad += 1
-        if len(self.problems) >= PROBLEMS_MAX:
-            return
         read = {"user": user, "device": device}
         found = tuple(
             LineProblem(code, field)

@@ -15,7 +15,7 @@ import msgspec
 from babel import Locale
 
 from marketplace.imports.domain.headings import fold
-from marketplace.licensing.catalogue import Metric, Product, load_catalogue
+from marketplace.licensing.catalogue import Metric, load_catalogue
 from marketplace.licensing.sku_text import Offer
 
 COUNTRY_LANGUAGES: Final = ("en", "de", "fr", "da")
@@ -41,17 +41,6 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     families: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()
-
-    @property
-    def candidates(self) -> tuple[Product, ...]:
-        """All products the name may stand for, in catalogue order; none without a family."""
-        return tuple(
-            product
-            for product in load_catalogue().products.values()
-            if product.family in self.families
-            and (not self.versions or product.version in self.versions)
-            and (not self.metrics or product.metric in self.metrics)
-        )
 
 
 class _Dictionary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from marketplace.imports.domain.batch import Kind, Outcome
-from marketplace.imports.domain.lines import CheckedLine, Context, LineProblem, RawLine, Value
+from marketplace.imports.domain.lines import CheckedLine, Context, LineProblem, RawLine
 from marketplace.imports.domain.names import read_country, read_offer, read_programme
 from marketplace.imports.domain.products import Meant, find_product
 from marketplace.imports.domain.values import Unreadable, read_date, read_whole
@@ -136,11 +136,8 @@ def bad(
 
 
 def text_of(line: RawLine, field: str) -> str:
-    """Give a cell as text; a whole number of a workbook is written without a point."""
-    value: Value = line.cells.get(field, "")
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
+    """Give a cell as text, empty when there is none."""
+    return str(line.cells.get(field, "")).strip()
 
 
 def read_quantity(line: RawLine, context: Context, problems: list[LineProblem]) -> int | None:

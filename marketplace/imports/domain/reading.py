@@ -9,11 +9,7 @@ from typing import Final
 
 import msgspec
 
-from marketplace.imports.domain.accesses import (
-    PROBLEMS_MAX,
-    AccessGatherer,
-    pack_accesses,
-)
+from marketplace.imports.domain.accesses import AccessGatherer, pack_accesses
 from marketplace.imports.domain.batch import Counts, FormatFacts, Kind
 from marketplace.imports.domain.containers import is_archive, refuse_old_workbook
 from marketplace.imports.domain.delimited import TextDocument
@@ -40,6 +36,8 @@ from marketplace.imports.domain.tables import COLUMNS_MAX, Cell, Document, Table
 from marketplace.imports.domain.values import Votes
 from marketplace.imports.domain.workbooks import WorkbookDocument
 
+BAD_LINES_MAX: Final = 10_000
+"""Lines of accesses that may be wrong: each becomes a row."""
 _ENDINGS: Final = {"xlsx": ("xlsx",), "csv": ("csv", "txt", "tsv")}
 
 
@@ -205,8 +203,8 @@ def _read_accesses(form: KindForm, found: _Found, facts: FormatFacts, import_id:
         gatherer.add(number, user, device, host)
         if gatherer.lines > form.lines_max:
             raise FileRefused("too_many_lines", most=form.lines_max)
-        if gatherer.bad > PROBLEMS_MAX:
-            raise FileRefused("too_many_bad_lines", most=PROBLEMS_MAX)
+        if gatherer.bad > BAD_LINES_MAX:
+            raise FileRefused("too_many_bad_lines", most=BAD_LINES_MAX)
     if not gatherer.lines:
         raise FileRefused("no_lines")
     accesses = gatherer.result()

