@@ -94,16 +94,26 @@ def approve(
 
     Raises:
         Conflict: `review.closed`, `review.finding_blocks`, `review.finding_waits`,
-        `review.finding_undecided`.
+        `review.finding_undecided`, `review.first_sale_unknown`.
         Forbidden: `review.own_company`.
         Malformed: `review.finding_unknown`.
     """
     require_decidable(review, reviewer)
     _refuse_blocking(assessment.findings)
+    _refuse_unknown_origin(assessment.findings)
     _refuse_waiting(open_holds(assessment.findings), now.date())
     _require_decisions(assessment, {row.code for row in decisions})
     changed = msgspec.structs.replace(review, decisions=decisions, findings=assessment.findings)
     return _decided(changed, State.APPROVED, reviewer, now)
+
+
+def _refuse_unknown_origin(findings: tuple[Finding, ...]) -> None:
+    """No zone is open to a lot without day and country of its first sale (C02), so no word of a reviewer helps."""
+    if any(row.code == "c02.origin_unknown" for row in findings):
+        raise Conflict(
+            "review.first_sale_unknown",
+            "Day or country of the first sale is missing; send the listing back and ask for them.",
+        )
 
 
 def request_changes(

@@ -202,7 +202,8 @@ async def _open_lot(work: Work, listing: Listing, seller: Company) -> UUID:
             product=position.product.key,
             metric=position.product.metric.value,
             agreement=position.agreement_number,
-            acquirer=seller.legal_name,
+            # A second-hand seller is not the one who bought first (C11).
+            acquirer=position.first_acquirer if position.chain else seller.legal_name,
             document_sha256=_first_sale_document(papers),
             territory=position.country,
             attestor=operator.legal_name,

@@ -8,14 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketplace.certificates.domain.facts import Posted
-from marketplace.documents.certificate import RdsNumber
+from marketplace.certificates.domain.facts import Posted, Provenance
+from marketplace.documents.certificate import RdsNumber, mask_first_acquirer
 from marketplace.documents.registry import CERTIFICATE
 from marketplace.kernel.errors import Conflict
 from marketplace.kernel.ids import format_id
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.eligibility.findings import Outcome
-from marketplace.licensing.eligibility.positions import Declared, EvidenceKind, SellerRole
+from marketplace.licensing.eligibility.positions import (
+    ChainLink,
+    Declared,
+    EvidenceKind,
+    SellerRole,
+)
 from marketplace.licensing.programmes import load_programmes
 from marketplace.register.domain import Units
 from marketplace.transfers.domain import Disclosure
@@ -139,6 +144,59 @@ class TestChain:
         facts = CERTIFICATE.write(composed()).decode()
         assert "ord_" not in facts
         assert "lst_" not in facts
+
+
+class TestSecondHand:
+    """Lots that the seller bought from somebody else: the owners before it stand on the paper too."""
+
+    def second_hand(self) -> Provenance:
+        links = (
+            ChainLink(
+                transferor="Mittelmann GmbH",
+                transferee="seller",
+                quantity=50,
+                transferred_on=date(2023, 2, 1),
+            ),
+            ChainLink(
+                transferor="Erst AG",
+                transferee="Mittelmann GmbH",
+                quantity=80,
+                transferred_on=date(2021, 6, 1),
+            ),
+        )
+        bought = msgspec.structs.replace(position(), first_acquirer="Erst AG", chain=links)
+        return provenance(
+            position=bought,
+            evidence=evidence(EvidenceKind.FIRST_INVOICE, EvidenceKind.TRANSFER_DEED),
+            findings=provenance().findings[:1],
+        )
+
+    def test_every_owner_is_told_in_order_of_the_days(self) -> None:
+        view = composed(source=self.second_hand())
+        assert view.first_acquirer.name == "Erst AG"
+        told = [(link.act, link.taker.name, link.quantity) for link in view.chain]
+        assert told[:3] == [
+            ("first_sale", "Erst AG", view.source.acquired),
+            ("transfer", "Mittelmann GmbH", 80),
+            ("transfer", view.seller.name, 50),
+        ]
+        assert view.chain[-1].taker.reference == view.buyer.reference
+
+    def test_names_of_earlier_owners_are_withheld_with_the_first_acquirer(self) -> None:
+        masked = mask_first_acquirer(composed(source=self.second_hand()))
+        assert "Erst AG" not in CERTIFICATE.write(masked).decode()
+        assert "Mittelmann" not in CERTIFICATE.write(masked).decode()
+        assert masked.first_acquirer.reference == "owner-1"
+
+    def test_transfer_without_a_day_is_not_certified(self) -> None:
+        bought = self.second_hand()
+        undated = tuple(
+            msgspec.structs.replace(link, transferred_on=None) for link in bought.position.chain
+        )
+        whole = msgspec.structs.replace(bought.position, chain=undated)
+        with pytest.raises(Conflict) as refused:
+            composed(source=msgspec.structs.replace(bought, position=whole))
+        assert refused.value.code == "certificate.condition_open"
 
 
 class TestPapers:

@@ -14,7 +14,6 @@ NOTHING_KNOWN: Final = {
     "segment": "unheard",
     "agreement_number": "",
     "part_number": "",
-    "country": "",
     "first_seller": "unknown",
     "paid_in_full": False,
     "purchased_version": "",
@@ -57,7 +56,7 @@ class TestWhatTheSellerLeftOut:
         refused = await client.post(
             f"{address}/approval", json={"decisions": decisions}, headers=reviewer.headers
         )
-        assert refused.status_code == 409
+        assert (refused.status_code, refused.json()["code"]) == (409, "review.first_sale_unknown")
         sent_back = await client.post(
             f"{address}/change-request",
             json={"reasons": "State the day."},

@@ -3,7 +3,7 @@
 The facts are frozen in the transaction that moved the title, so the paper says what was true then, for ever.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Final
@@ -38,7 +38,8 @@ from marketplace.kernel.ids import format_id
 from marketplace.licensing.catalogue import Catalogue, Product, Reach
 from marketplace.licensing.coverage import covers
 from marketplace.licensing.eligibility.findings import Finding, Outcome, evidence_for
-from marketplace.licensing.eligibility.positions import EvidenceKind, SourcePosition
+from marketplace.licensing.eligibility.ownership import chain_of_title
+from marketplace.licensing.eligibility.positions import SELLER, EvidenceKind, SourcePosition
 from marketplace.licensing.programmes import Programme, VestingRule
 from marketplace.listings.domain.listing import Evidence
 from marketplace.parties.domain import Company
@@ -59,6 +60,7 @@ _PAPER_KIND: Final[Mapping[EvidenceKind, PaperKind]] = {
     EvidenceKind.AUTHORITY_PROOF: "register_extract",
 }
 _FIRST_SALE: Final = (EvidenceKind.AGREEMENT, EvidenceKind.FIRST_INVOICE)
+_EARLIER_TRANSFER: Final = (EvidenceKind.TRANSFER_DEED, EvidenceKind.CEASE_USE_DECLARATION)
 _DECLARED_RULES: Final = ("C07", "C09", "C14", "C17", "C18")
 """Conditions that statements of the signed declaration speak to."""
 _ANSWERED: Final = ("c14.not_declared", "c17.role_unknown", "c18.not_declared")
@@ -121,7 +123,6 @@ def compose(
     """
     transfer = posted.transfer
     operator = next(company for company in companies.values() if company.kind == "operator")
-    first = companies[posted.chains[0].links[0].party_id or transfer.seller_id]
     view = CertificateView(
         number=head.number,
         issued_at=head.issued_at,
@@ -129,7 +130,7 @@ def compose(
         operator=_party(operator),
         seller=_party(companies[transfer.seller_id]),
         buyer=_party(companies[transfer.buyer_id]),
-        first_acquirer=_party(first),
+        first_acquirer=_first_acquirer(posted, provenance, companies),
         licences=(_licence(posted, provenance.position, catalogue),),
         source=_source(provenance),
         chain=_chain(posted, provenance, companies),
@@ -215,16 +216,17 @@ def _chain(
 ) -> tuple[Link, ...]:
     """Tell the way of the first line; all lines of a transfer went the same way."""
     links = posted.chains[0].links
-    first = companies[links[0].party_id or posted.transfer.seller_id]
+    first = _first_acquirer(posted, provenance, companies)
     told = [
         Link(
             on=provenance.position.first_sold_on or links[0].recorded_at.date(),
             act="first_sale",
             giver=None,
-            taker=_name(first),
+            taker=PartyName(name=first.name, reference=first.reference),
             quantity=provenance.position.acquired,
             papers=_evidence_of(provenance.evidence, _FIRST_SALE),
-        )
+        ),
+        *_earlier_owners(posted, provenance, companies),
     ]
     for giver, taker in pairwise(links):
         if giver.party_id is None or taker.party_id is None:
@@ -242,6 +244,45 @@ def _chain(
             )
         )
     return tuple(told)
+
+
+def _first_acquirer(
+    posted: Posted, provenance: Provenance, companies: Mapping[UUID, Company]
+) -> Party:
+    """Name who bought first: the first owner in our register, or whom the seller names where it bought second-hand."""
+    position = provenance.position
+    if position.chain:
+        name = position.first_acquirer
+        return Party(reference=_reference_of(position, name), name=name)
+    return _party(companies[posted.chains[0].links[0].party_id or posted.transfer.seller_id])
+
+
+def _earlier_owners(
+    posted: Posted, provenance: Provenance, companies: Mapping[UUID, Company]
+) -> Iterator[Link]:
+    """Tell the transfers before our register, as the reviewed position and its deeds show them (C08, C11)."""
+    position = provenance.position
+    seller = companies[posted.chains[0].links[0].party_id or posted.transfer.seller_id]
+    for link in chain_of_title(position):
+        if link.transferred_on is None:
+            raise _open("C11")
+        taker = PartyName(name=link.transferee, reference=_reference_of(position, link.transferee))
+        yield Link(
+            on=link.transferred_on,
+            act="transfer",
+            giver=PartyName(
+                name=link.transferor, reference=_reference_of(position, link.transferor)
+            ),
+            taker=_name(seller) if link.transferee == SELLER else taker,
+            quantity=link.quantity,
+            papers=_evidence_of(provenance.evidence, _EARLIER_TRANSFER),
+        )
+
+
+def _reference_of(position: SourcePosition, owner: str) -> str:
+    """Give a stable pseudonym of an earlier owner, who is no company of this house."""
+    owners = [link.transferor for link in chain_of_title(position)]
+    return f"owner-{owners.index(owner) + 1}" if owner in owners else "owner-0"
 
 
 def _papers(posted: Posted, provenance: Provenance) -> tuple[Paper, ...]:

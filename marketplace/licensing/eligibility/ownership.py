@@ -62,7 +62,7 @@ def chain(case: Case) -> list[Finding]:
             SellerRole.PURCHASER: "c11.chain_missing",
         }
         return [case.find(codes.get(position.seller_role, "c11.pass"), {"transfers": 0})]
-    way = _way(position)
+    way = chain_of_title(position)
     links = _told(position.chain)
     found = _joints(case, way)
     shown = [link for link in links if link.deed is PaperState.SHOWN]
@@ -132,7 +132,7 @@ def _day_and_names(link: ChainLink) -> tuple[date, bool, str, str, int]:
     return day, link.transferee == SELLER, link.transferor, link.transferee, link.quantity
 
 
-def _way(position: SourcePosition) -> list[ChainLink]:
+def chain_of_title(position: SourcePosition) -> list[ChainLink]:
     """Follow the owners from the first acquirer; who got licences back passes them on by the earliest link left."""
     left = _told(position.chain)
     way: list[ChainLink] = []

@@ -64,14 +64,15 @@ def advise(options: Sequence[Option], target: Target) -> Advice:
     """
     gaps = [option.gap for option in options]
     missing = _missing(gaps)
-    general = (*_general(options, target), *missing)
+    # What to do comes first, what holds anyway last.
+    general = (*missing, *_general(options, target))
     priced = [(option, option.cost.amount_minor) for option in options if option.cost is not None]
     if len(priced) < len(options) or not priced:
         return Advice(recommended=None, statements=general)
     best = min(priced, key=_amount)
     singles = [row for row in priced if row[0].kind is not OptionKind.MIXED]
     if best in singles or not singles:
-        said = (*general, _of(best[0]), *_of_rds(best[0]))
+        said = (_of(best[0]), *_of_rds(best[0]), *general)
         return Advice(recommended=best[0].kind, statements=said)
     single = min(singles, key=_amount)
     saving = single[1] - best[1]
@@ -82,7 +83,7 @@ def advise(options: Sequence[Option], target: Target) -> Advice:
     }
     chosen = best[0] if pays else single[0]
     reason = state("R06", "need.mixing_pays" if pays else "need.keep_one_kind", params)
-    said = (*general, _of(chosen), *_of_rds(chosen), reason)
+    said = (_of(chosen), *_of_rds(chosen), reason, *general)
     return Advice(recommended=chosen.kind, statements=said)
 
 

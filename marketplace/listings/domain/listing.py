@@ -1,5 +1,6 @@
 """A listing: what is offered on which terms, its states, and what may be done in each of them."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -152,14 +153,26 @@ def check_offer(position: SourcePosition, terms: Terms, currency: str, now: date
             "The smallest quantity is larger than what is offered.",
             FieldProblem("/smallest_quantity", f"at most {position.offered}"),
         )
-    for name in ("first_sold_on", "term_end_on", "sa_ended_on"):
-        day: date | None = getattr(position, name)
+    for name, day in _dates_of(position):
         if day is not None and not DAY_MIN <= day <= DAY_MAX:
             raise Malformed(
                 "listing.date",
                 f"Dates lie between {DAY_MIN} and {DAY_MAX}.",
                 FieldProblem(f"/position/{name}", f"between {DAY_MIN} and {DAY_MAX}"),
             )
+
+
+def _dates_of(position: SourcePosition) -> Iterator[tuple[str, date | None]]:
+    """Give every date of a position with its place in the body."""
+    for name in ("first_sold_on", "term_end_on", "sa_started_on", "sa_ended_on"):
+        yield name, getattr(position, name)
+    for place, link in enumerate(position.chain):
+        yield f"chain/{place}/transferred_on", link.transferred_on
+        yield f"chain/{place}/ceased_on", link.ceased_on
+    for place, row in enumerate(position.from_sa_subscriptions):
+        yield f"from_sa_subscriptions/{place}/bought_on", row.bought_on
+        yield f"from_sa_subscriptions/{place}/ends_on", row.ends_on
+    yield "metric_changed_at_sa_renewal_on", position.metric_changed_at_sa_renewal_on
 
 
 def require_editable(listing: Listing) -> None:

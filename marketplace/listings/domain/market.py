@@ -17,6 +17,7 @@ LABEL_CODES: Final = frozenset(
         "c10.split_clause",
         "c10.licence_server_rest",
         "c13.restricted",
+        "c21.sold_without_sa",
     }
 )
 """Findings a buyer must be told of before it buys (OLG Hamburg 5 W 36/16); all others stay
