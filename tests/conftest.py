@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from marketplace.infra.access import Principal, system_principal
 from marketplace.infra.settings import Settings
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from marketplace.infra.work import Work, WorkSource
     from tests.support.jobs import Drain
     from tests.support.render import FirstUseRenderer
+
+# A deadline is a timed assertion: it says more about the machine than about the code.
+hypothesis_settings.register_profile("house", deadline=None)
+hypothesis_settings.load_profile("house")
 
 OpenWork = Callable[..., AbstractAsyncContextManager["Work"]]
 """`async with work() as w` or `work(principal)`: one unit of work that commits at its end."""
