@@ -3,6 +3,7 @@
 Each file is made inside the process that is measured, so this module makes nothing large by itself.
 """
 
+import os
 import resource
 import subprocess
 import sys
@@ -61,8 +62,15 @@ def measure_elsewhere(make: Callable[[], bytes], kind: Kind, name: str) -> tuple
         f"found = m.measure(m.{make.__name__}, m.Kind({kind.value!r}), {name!r})\n"
         "print(msgspec.json.encode(found).decode())\n"
     )
+    # Traced line by line for the coverage report, the process would be measured with its tracer.
+    ours = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
     ran = subprocess.run(
-        [sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, check=True, timeout=300
+        [sys.executable, "-c", script],
+        cwd=CHECKOUT,
+        env=ours,
+        capture_output=True,
+        check=True,
+        timeout=300,
     )
     return msgspec.json.decode(ran.stdout.splitlines()[-1], type=tuple[str, int])
 
