@@ -34,12 +34,12 @@ searches = st.builds(
     metric=st.none() | st.sampled_from([Metric.USER, Metric.DEVICE]),
     country=st.none() | st.sampled_from(COUNTRIES),
     min_quantity=st.none() | st.integers(1, 200),
-    max_price_minor=st.none() | st.integers(0, 6000),
+    max_price_minor=st.none() | st.integers(1, 6000),
 ) | st.builds(
     Search,
     country=st.none() | st.sampled_from(COUNTRIES),
     min_quantity=st.none() | st.integers(1, 200),
-    max_price_minor=st.none() | st.integers(0, 6000),
+    max_price_minor=st.none() | st.integers(1, 6000),
 )
 
 
