@@ -15,7 +15,13 @@ from marketplace.kernel.events import Event
 from marketplace.kernel.money import Money
 from marketplace.licensing.catalogue import load_catalogue
 from marketplace.licensing.eligibility.conditions import assess, judge
-from marketplace.licensing.eligibility.positions import OrderedUnit, SourcePosition, summarise
+from marketplace.licensing.eligibility.positions import (
+    ChainLink,
+    FromSaSubscription,
+    OrderedUnit,
+    SourcePosition,
+    summarise,
+)
 from marketplace.listings import events
 from marketplace.listings.domain import listing as domain
 from marketplace.listings.domain.listing import (
@@ -249,6 +255,25 @@ class TestCheckOffer:
             ({"first_sold_on": date(1989, 12, 31)}, {}, "listing.date"),
             ({"term_end_on": date.max}, {}, "listing.date"),
             ({"sa_ended_on": date.min}, {}, "listing.date"),
+            (
+                {
+                    "chain": (
+                        ChainLink(
+                            transferor="a",
+                            transferee="seller",
+                            quantity=1,
+                            transferred_on=date.min,
+                        ),
+                    )
+                },
+                {},
+                "listing.date",
+            ),
+            (
+                {"from_sa_subscriptions": (FromSaSubscription(ends_on=date.max),)},
+                {},
+                "listing.date",
+            ),
         ],
     )
     def test_senseless_offer_is_refused(
