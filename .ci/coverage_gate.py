@@ -20,7 +20,7 @@ PURE: Final = re.compile(
 PURE_MIN: Final = 100.0
 MIN: Final = 90.0
 OPEN: Final = {"marketplace/needs (pure)": 95.0}
-"""Rooms that are not whole yet, with the limit they must not fall below: `surplus` lacks tests of what is not listed."""
+"""Rooms not whole yet, with the limit they must not fall below; `surplus` lacks tests of what is not listed."""
 
 
 def room_of(path: str) -> str:
