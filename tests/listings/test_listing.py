@@ -262,7 +262,7 @@ class TestCheckOffer:
                             transferor="a",
                             transferee="seller",
                             quantity=1,
-                            transferred_on=date.min,
+                            ceased_on=date.min,
                         ),
                     )
                 },
